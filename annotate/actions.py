@@ -1,0 +1,191 @@
+"""What people do with comparisons. Each function is one transaction that may be tried twice."""
+
+import enum
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from annotate.models import Campaign, Comparison, Judgement
+from annotate.queries import current_judgements, free_for, held_by, last_judgement
+from pairselect.designs.actions import work_for_design
+from pairselect.designs.models import Design
+from pairselect.jobs.actions import Work, is_active
+from pairselect.jobs.progress import JobError, JobProgress
+from pairselect.pools.naming import row_named
+
+LEASE = timedelta(minutes=30)
+CANDIDATES = 16  # looked at together, since others claim at the same time
+
+
+class Outcome(enum.Enum):
+    STORED = "stored"
+    REPEATED = "repeated"  # the same answer came again; one label is stored
+    DIFFERED = "differed"  # another answer to what has been answered: the first one stands
+    PASSED_ON = "passed on"  # the comparison is somebody else's by now; nothing is stored
+
+
+def create_campaign(
+    design: Design,
+    *,
+    name: str,
+    annotators: Iterable[User],
+    instructions: str = "",
+    seed: int = 0,
+    created_by: User | None = None,
+) -> Campaign:
+    """The campaign, opened by a worker once its design is solved.
+
+    Raises
+    ------
+    NameTaken
+        When a campaign of that name puts another design before people.
+    """
+    campaign = row_named(
+        Campaign,
+        name,
+        settings={"design": design},
+        created_by=created_by,
+        came_to_nothing=lambda old: (
+            old.opened_at is None and not is_active("open_campaign", old.pk)
+        ),
+    )
+    campaign.annotators.add(*annotators)
+    if campaign.opened_at is None:
+        campaign.instructions, campaign.seed = instructions, seed
+        campaign.save(update_fields=["instructions", "seed"])
+    return campaign
+
+
+def work_for_campaign(campaign: Campaign) -> Work:
+    """The jobs until the campaign is open, its design's and pool's among them."""
+    if campaign.opened_at is not None:
+        return []
+    return [*work_for_design(campaign.design), ("open_campaign", campaign.pk)]
+
+
+def open_campaign(campaign_id: int, progress: JobProgress) -> None:
+    """Make a comparison of each pair of the design, sides drawn from the campaign's seed."""
+    campaign = Campaign.objects.select_related("design").get(pk=campaign_id)
+    if campaign.opened_at is not None:
+        return
+    if campaign.design.solved_at is None:
+        raise JobError(f"The design “{campaign.design}” is not solved yet.")
+    pairs = list(campaign.design.pairs.values_list("pk", "position"))
+    sides = np.random.default_rng(campaign.seed).random(len(pairs)) < 0.5
+    progress.report(0, len(pairs), "queueing comparisons")
+    with transaction.atomic():
+        Comparison.objects.bulk_create(
+            [
+                Comparison(
+                    campaign=campaign, pair_id=pk, position=position, first_on_left=bool(side)
+                )
+                for (pk, position), side in zip(pairs, sides, strict=True)
+            ],
+            batch_size=2000,
+        )
+        campaign.opened_at = timezone.now()
+        campaign.save(update_fields=["opened_at"])
+    progress.report(len(pairs), len(pairs))
+
+
+def next_comparison(campaign: Campaign, annotator: User) -> Comparison | None:
+    """The comparison that the person has open, or the next free one of the queue, leased.
+
+    So a reload shows the same pair, and no pair is before two people.
+    """
+    now = timezone.now()
+    held = held_by(campaign, annotator).first()
+    if held is not None and held_by(campaign, annotator).filter(
+        pk=held.pk, lease=held.lease
+    ).update(leased_until=now + LEASE):
+        return _with_texts(held.pk)
+    free = free_for(campaign, annotator, now)
+    while candidates := list(free.values_list("pk", flat=True)[:CANDIDATES]):
+        for pk in candidates:
+            if _claim(free.filter(pk=pk), annotator, now):
+                return _with_texts(pk)
+    return None
+
+
+def answer(
+    comparison: Comparison, annotator: User, *, choice: Judgement.Choice, lease: uuid.UUID
+) -> Outcome:
+    """Store one answer for the lease that the form carries."""
+    now = timezone.now()
+    with transaction.atomic():
+        comparison = Comparison.objects.select_for_update().get(pk=comparison.pk)
+        before = Judgement.objects.filter(lease=lease, annotator=annotator).first()
+        if before is not None:
+            return Outcome.REPEATED if before.choice == choice else Outcome.DIFFERED
+        if comparison.lease != lease or comparison.annotator_id != annotator.pk:
+            return Outcome.PASSED_ON
+        shown = comparison.shown_at or now
+        Judgement.objects.create(
+            comparison=comparison,
+            annotator=annotator,
+            choice=choice,
+            first_on_left=comparison.first_on_left,
+            lease=lease,
+            seconds=(now - shown).total_seconds(),
+        )
+        if choice == Judgement.Choice.SKIP:
+            _release(comparison)
+        else:
+            comparison.labelled_at, comparison.lease, comparison.leased_until = now, None, None
+            comparison.save()
+    return Outcome.STORED
+
+
+def undo(campaign: Campaign, annotator: User) -> bool:
+    """Withdraw the person's last answer and give them that comparison back.
+
+    False when there is nothing to undo, or when a skipped pair is somebody else's by now.
+    """
+    with transaction.atomic():
+        judgement = last_judgement(campaign, annotator)
+        if judgement is None:
+            return False
+        comparison = Comparison.objects.select_for_update().get(pk=judgement.comparison_id)
+        skipped = judgement.choice == Judgement.Choice.SKIP
+        if skipped and (comparison.annotator_id is not None or comparison.labelled_at):
+            return False
+        now = timezone.now()
+        if not current_judgements().filter(pk=judgement.pk).update(withdrawn_at=now):
+            return False
+        for held in held_by(campaign, annotator):
+            _release(held)
+        comparison.labelled_at = None
+        comparison.save(update_fields=["labelled_at"])
+        return _claim(Comparison.objects.filter(pk=comparison.pk), annotator, now)
+
+
+def close_campaign(campaign: Campaign) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(closed_at=timezone.now())
+
+
+def reopen_campaign(campaign: Campaign) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(closed_at=None)
+
+
+def _claim(rows: QuerySet[Comparison], annotator: User, now: datetime) -> bool:
+    """Lease the row if it is still there to be had: one conditional UPDATE, so one winner."""
+    return bool(
+        rows.update(annotator=annotator, lease=uuid.uuid4(), leased_until=now + LEASE, shown_at=now)
+    )
+
+
+def _release(comparison: Comparison) -> None:
+    comparison.annotator, comparison.lease, comparison.leased_until = None, None, None
+    comparison.save(update_fields=["annotator", "lease", "leased_until"])
+
+
+def _with_texts(pk: int) -> Comparison:
+    return Comparison.objects.select_related("pair__prompt", "pair__first", "pair__second").get(
+        pk=pk
+    )

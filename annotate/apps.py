@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class AnnotateConfig(AppConfig):
+    """The people's side: comparisons and exports."""
+
+    name = "annotate"

@@ -1,0 +1,115 @@
+"""The admin's pages: campaigns and their exports."""
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import slugify
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from annotate.actions import (
+    close_campaign,
+    create_campaign,
+    reopen_campaign,
+    work_for_campaign,
+)
+from annotate.exports import export_path
+from annotate.forms import AnnotatorsForm, CampaignForm, ExportForm
+from annotate.models import Campaign, Export
+from annotate.queries import campaigns, counts_by_choice, labels_by_annotator
+from pairselect.accounts.roles import admin_required, signed_in
+from pairselect.jobs.actions import enqueue_in_turn, enqueue_job, last_job
+from pairselect.jobs.queries import last_jobs
+from pairselect.pools.naming import NameTaken
+
+
+@require_GET
+@admin_required
+def campaign_list(request: HttpRequest) -> HttpResponse:
+    found = list(campaigns())
+    jobs = last_jobs(("open_campaign", one.pk) for one in found)
+    rows = [(one, jobs.get(("open_campaign", one.pk))) for one in found]
+    return render(request, "annotate/campaigns.html", {"rows": rows})
+
+
+@require_http_methods(["GET", "POST"])
+@admin_required
+def campaign_new(request: HttpRequest) -> HttpResponse:
+    form = CampaignForm(request.POST or None, initial={"design": request.GET.get("design")})
+    if request.method == "POST" and form.is_valid():
+        person = signed_in(request)
+        try:
+            campaign = create_campaign(**form.cleaned_data, created_by=person)
+        except NameTaken as problem:
+            form.add_error("name", str(problem))
+        else:
+            enqueue_in_turn(work_for_campaign(campaign), created_by=person)
+            return redirect("annotate:campaign", pk=campaign.pk)
+    return render(request, "annotate/campaign_new.html", {"form": form})
+
+
+@require_GET
+@admin_required
+def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(campaigns(), pk=pk)
+    exports = list(campaign.exports.all())
+    jobs = last_jobs(("export_dataset", one.pk) for one in exports)
+    context = {
+        "campaign": campaign,
+        "job": last_job("open_campaign", pk),
+        "choices": counts_by_choice(campaign),
+        "people": labels_by_annotator(campaign),
+        "annotators_form": AnnotatorsForm(initial={"annotators": campaign.annotators.all()}),
+        "export_form": ExportForm(),
+        "exports": [(one, jobs.get(("export_dataset", one.pk))) for one in exports],
+    }
+    return render(request, "annotate/campaign.html", context)
+
+
+@require_POST
+@admin_required
+def campaign_annotators(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, pk=pk)
+    form = AnnotatorsForm(request.POST)
+    if form.is_valid():
+        campaign.annotators.set(form.cleaned_data["annotators"])
+    return redirect("annotate:campaign", pk=pk)
+
+
+@require_POST
+@admin_required
+def campaign_close(request: HttpRequest, pk: int) -> HttpResponse:
+    close_campaign(get_object_or_404(Campaign, pk=pk))
+    return redirect("annotate:campaign", pk=pk)
+
+
+@require_POST
+@admin_required
+def campaign_reopen(request: HttpRequest, pk: int) -> HttpResponse:
+    reopen_campaign(get_object_or_404(Campaign, pk=pk))
+    return redirect("annotate:campaign", pk=pk)
+
+
+@require_POST
+@admin_required
+def export_new(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, pk=pk)
+    form = ExportForm(request.POST)
+    if form.is_valid():
+        person = signed_in(request)
+        export = Export.objects.create(
+            campaign=campaign, format=form.cleaned_data["format"], created_by=person
+        )
+        enqueue_job("export_dataset", export.pk, created_by=person)
+    return redirect("annotate:campaign", pk=pk)
+
+
+@require_GET
+@admin_required
+def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
+    export = get_object_or_404(Export, pk=pk, completed_at__isnull=False)
+    path = export_path(export)
+    if not path.exists():
+        raise Http404("The file is gone from the data folder: export again.")
+    name = f"{slugify(export.campaign.name) or 'campaign'}-{export.format}-{export.pk}.jsonl"
+    return FileResponse(
+        path.open("rb"), as_attachment=True, filename=name, content_type="application/jsonl"
+    )

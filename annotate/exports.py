@@ -1,0 +1,156 @@
+"""From labels to a file that a trainer takes as it is."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from annotate.formats import FORMATS, Render
+from annotate.models import Campaign, Export, Judgement
+from annotate.queries import current_judgements
+from pairselect.jobs.progress import JobError, JobProgress
+from pairselect.pools.models import Completion
+from pairselect.pools.queries import reference_model
+
+DECISIVE = (Judgement.Choice.LEFT, Judgement.Choice.RIGHT)
+
+
+def export_path(export: Export) -> Path:
+    return Path(settings.PAIRSELECT_DATA_DIR) / "exports" / f"{export.file}.jsonl"
+
+
+def export_dataset(export_id: int, progress: JobProgress) -> None:
+    """Write the file beside its final place and move it there whole, with count and hash.
+
+    Raises
+    ------
+    JobError
+        When no comparison has been decided yet.
+    """
+    export = Export.objects.select_related("campaign__design__pool").get(pk=export_id)
+    if export.completed_at is not None:
+        return
+    path = export_path(export)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    digest, count, total = hashlib.sha256(), 0, decisive(export.campaign).count()
+    if not total:
+        raise JobError(
+            f"No comparison of “{export.campaign}” has been decided yet, so there is no pair "
+            "to export: ties, both-bad and skips are not pairs."
+        )
+    try:
+        with part.open("wb") as file:
+            for row in dpo_rows(export.campaign, export.format):
+                line = orjson.dumps(row) + b"\n"
+                file.write(line)
+                digest.update(line)
+                count += 1
+                if count % 500 == 0:
+                    progress.report(count, total, "writing")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    progress.report(count, total, "writing")
+    export.row_count, export.sha256 = count, digest.hexdigest()
+    export.completed_at = timezone.now()
+    export.save(update_fields=["row_count", "sha256", "completed_at"])
+
+
+def decisive(campaign: Campaign) -> QuerySet[Judgement]:
+    """The standing answers that say which completion is better."""
+    return current_judgements().filter(comparison__campaign=campaign, choice__in=DECISIVE)
+
+
+def dpo_rows(campaign: Campaign, format_name: str) -> Iterator[dict[str, Any]]:
+    """One row a decisive answer, in queue order: prompt, chosen, rejected and ``metadata``."""
+    chosen_format = FORMATS[format_name]
+    render = _template(campaign) if chosen_format.needs_template else _no_template
+    answers = (
+        decisive(campaign)
+        .select_related(
+            "annotator",
+            "comparison__pair__prompt",
+            "comparison__pair__first",
+            "comparison__pair__second",
+        )
+        .order_by("comparison__position")
+    )
+    for judgement in answers.iterator(chunk_size=500):
+        pair = judgement.comparison.pair
+        chosen, rejected = pair.first, pair.second
+        if not judgement.prefers_first:
+            chosen, rejected = rejected, chosen
+        row = chosen_format.row(pair.prompt.messages, chosen.text, rejected.text, render)
+        yield row | {"metadata": _provenance(campaign, judgement, chosen, rejected)}
+
+
+def pseudonym(campaign: Campaign, username: str) -> str:
+    """A name for an annotator that tells people of one campaign apart and nothing else."""
+    return salted_hmac(f"annotator:{campaign.pk}", username, algorithm="sha256").hexdigest()[:12]
+
+
+def _provenance(
+    campaign: Campaign, judgement: Judgement, chosen: Completion, rejected: Completion
+) -> dict[str, Any]:
+    comparison = judgement.comparison
+    pair, design, pool = comparison.pair, campaign.design, campaign.design.pool
+    log_probs = {pair.first_id: pair.first_log_prob, pair.second_id: pair.second_log_prob}
+    return {
+        "prompt_id": pair.prompt.external_id or str(pair.prompt.position),
+        # As text, since every prompt may have fields of its own and a column has one type.
+        "prompt_metadata": orjson.dumps(pair.prompt.metadata).decode(),
+        "campaign": campaign.name,
+        "annotator": pseudonym(campaign, judgement.annotator.username),
+        "judged_at": judgement.created_at.isoformat(),
+        "seconds": round(judgement.seconds, 3),
+        "chosen_shown": judgement.choice,
+        "design": design.name,
+        "design_id": design.pk,
+        "strategy": design.strategy,
+        "design_seed": design.seed,
+        "queue_position": pair.position,
+        "inclusion_probability": pair.inclusion_probability,
+        "sensitivity": pair.sensitivity,
+        "feature_distance": pair.feature_distance,
+        "chosen_log_prob": log_probs[chosen.pk],
+        "rejected_log_prob": log_probs[rejected.pk],
+        "pool": pool.name,
+        "chosen_model": chosen.model or pool.model,
+        "rejected_model": rejected.model or pool.model,
+        "chosen_seed": chosen.seed,
+        "rejected_seed": rejected.seed,
+        "temperature": pool.temperature,
+        "top_p": pool.top_p,
+        "max_new_tokens": pool.max_new_tokens,
+        "chosen_finish_reason": chosen.finish_reason,
+        "rejected_finish_reason": rejected.finish_reason,
+        "model_fingerprint": orjson.dumps(pool.fingerprint, option=orjson.OPT_SORT_KEYS).decode(),
+    }
+
+
+def _template(campaign: Campaign) -> Render:
+    from pairselect.pools.engine import prompts
+    from pairselect.pools.engine.contract import ModelUnavailable
+    from pairselect.pools.engine.loading import load_tokenizer
+
+    model = reference_model(campaign.design.pool)
+    try:
+        tokenizer = load_tokenizer(model, data_dir=settings.PAIRSELECT_DATA_DIR)
+    except ModelUnavailable as problem:
+        raise JobError(f"The chat template of {model} is needed: {problem}") from problem
+    return partial(prompts.render, tokenizer)
+
+
+def _no_template(messages: list[dict[str, str]]) -> str:
+    raise TypeError("this format has no template")

@@ -1,0 +1,36 @@
+from django import forms
+from django.contrib.auth.models import User
+
+from annotate.formats import FORMATS
+from annotate.models import Judgement
+from pairselect.accounts.roles import ANNOTATOR
+from pairselect.designs.models import Design
+
+
+class AnswerForm(forms.Form):
+    choice = forms.ChoiceField(choices=Judgement.Choice.choices)
+    token = forms.UUIDField()
+
+
+class AnnotatorsForm(forms.Form):
+    annotators = forms.ModelMultipleChoiceField(
+        User.objects.filter(is_active=True, groups__name=ANNOTATOR).order_by("username"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+class CampaignForm(AnnotatorsForm):
+    design = forms.ModelChoiceField(Design.objects.all())
+    name = forms.CharField(max_length=100)
+    instructions = forms.CharField(
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="What “better” means here. Markdown.",
+    )
+    field_order = ("design", "name", "annotators", "instructions")
+
+
+class ExportForm(forms.Form):
+    format = forms.ChoiceField(choices=[(one.name, one.title) for one in FORMATS.values()])

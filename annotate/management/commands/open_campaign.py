@@ -1,0 +1,51 @@
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import CommandError, CommandParser
+
+from annotate.actions import create_campaign, work_for_campaign
+from pairselect.designs.models import Design
+from pairselect.jobs.terminal import JobCommand
+from pairselect.pools.naming import NameTaken
+
+
+class Command(JobCommand):
+    help = "Put a design's pairs before its annotators."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("design")
+        parser.add_argument("--name", required=True)
+        parser.add_argument(
+            "--annotator", action="append", default=[], metavar="USERNAME", help="repeatable"
+        )
+        parser.add_argument("--seed", type=int, default=0)
+
+    def handle(
+        self,
+        *args: Any,
+        design: str,
+        name: str,
+        annotator: list[str],
+        seed: int,
+        enqueue: bool,
+        **options: Any,
+    ) -> None:
+        try:
+            found = Design.objects.get(name=design)
+        except Design.DoesNotExist:
+            raise CommandError(f"There is no design named “{design}”.") from None
+        people = list(User.objects.filter(username__in=annotator))
+        missing = sorted(set(annotator) - {person.username for person in people})
+        if missing:
+            raise CommandError(
+                f"There is no account named “{missing[0]}”. Make one with create_person."
+            )
+        try:
+            campaign = create_campaign(found, name=name, annotators=people, seed=seed)
+        except NameTaken as problem:
+            raise CommandError(str(problem)) from problem
+        self.carry_out(work_for_campaign(campaign), enqueue=enqueue)
+        if not enqueue:
+            count = campaign.comparisons.count()
+            self.stdout.write(f"“{campaign}” is open: {count:,} comparisons, {len(people)} annotators")

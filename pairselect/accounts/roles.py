@@ -1,0 +1,47 @@
+"""Who may do what: two groups, and the decorators that views carry."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+ADMIN = "admin"
+ANNOTATOR = "annotator"
+ROLES = (ADMIN, ANNOTATOR)
+
+P = ParamSpec("P")
+
+
+def is_admin(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether the person spends the budget: in the admin group, or a superuser."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    if not hasattr(user, "_is_pairselect_admin"):
+        user._is_pairselect_admin = (  # type: ignore[attr-defined]
+            user.is_superuser or user.groups.filter(name=ADMIN).exists()
+        )
+    return bool(user._is_pairselect_admin)  # type: ignore[attr-defined]
+
+
+def admin_required(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """The view answers 403 to everybody but admins. Login itself is the middleware's."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not is_admin(request.user):
+            raise PermissionDenied("This page is for admins.")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def signed_in(request: HttpRequest) -> User:
+    """The logged-in person. LoginRequiredMiddleware has made sure that there is one."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Log in first.")
+    return request.user

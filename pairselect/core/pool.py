@@ -1,0 +1,317 @@
+"""The pool of completions: who can be compared with whom.
+
+Rows are sorted by prompt, and prompts by their number of completions, so that all prompts of one
+size form one dense block. Every pair of a block then has a number, its *pair id*: pairs are
+handled as ids (n,) inside the core and become rows of `features` (n, 2) only at its border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pairselect.core.arrays import DesignError, FloatArray, IntArray
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+# Floats in one chunk's arrays: 8 MiB in float64, near the size of a core's cache.
+CHUNK_ENTRIES = 2**20
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive prompts that have the same number of completions."""
+
+    size: int  # completions a prompt
+    n_prompts: int
+    first_row: int
+    first_prompt: int
+    first_pair: int
+
+    @cached_property
+    def corners(self) -> tuple[IntArray, IntArray]:
+        """The two sides, i < j, of a prompt's pairs in the order of their ids."""
+        left, right = np.triu_indices(self.size, 1)
+        return left.astype(np.int64), right.astype(np.int64)
+
+    @property
+    def pairs_per_prompt(self) -> int:
+        return self.size * (self.size - 1) // 2
+
+    def chunks(self, width: int) -> Iterator[Block]:
+        """Split into blocks whose work arrays, `width` floats a row, stay small."""
+        step = max(1, CHUNK_ENTRIES // (self.size * (self.size + width)))
+        for start in range(0, self.n_prompts, step):
+            yield Block(
+                self.size,
+                min(step, self.n_prompts - start),
+                self.first_row + start * self.size,
+                self.first_prompt + start,
+                self.first_pair + start * self.pairs_per_prompt,
+            )
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.first_row, self.first_row + self.n_prompts * self.size)
+
+    @property
+    def prompts(self) -> slice:
+        return slice(self.first_prompt, self.first_prompt + self.n_prompts)
+
+
+class CandidatePool:
+    """Completions, grouped by prompt, and the pairs of them that may be compared.
+
+    A candidate pair is any two completions of one prompt, unless their texts are the same or the
+    pair is excluded. Pairs that are not candidates count nowhere: not in the uniform design, not
+    in the number of pairs, not in any strategy.
+
+    Parameters
+    ----------
+    features : (n_completions, d) array
+        φ(x, y), one row a completion; any real dtype, any unit. Only differences within a prompt
+        matter, and they are taken in float64.
+    prompt_index : (n_completions,) integers
+        Which prompt each row answers: any labels, in any order. Prompts with one completion are
+        allowed and play no part.
+    log_probs : (n_completions,) array, optional
+        log π₀(y | x) in nats; needed for ``target="policy"``.
+    text_id : (n_completions,) integers, optional
+        Completions of one prompt with equal `text_id` have the same text, and never form a pair.
+    excluded : (k, 2) integers, optional
+        Pairs of rows that may not be chosen, such as those that already have a label.
+
+    Attributes
+    ----------
+    n_completions, dimension, n_prompts, n_pairs : int
+        Rows, d, prompts with at least two completions, candidate pairs.
+    pairs_per_prompt : (n_prompts,) integers
+        Candidate pairs of each prompt.
+
+    Raises
+    ------
+    DesignError
+        On wrong shapes, values that are not finite, or a pool without a single pair.
+    """
+
+    def __init__(
+        self,
+        features: npt.ArrayLike,
+        prompt_index: npt.ArrayLike,
+        log_probs: npt.ArrayLike | None = None,
+        *,
+        text_id: npt.ArrayLike | None = None,
+        excluded: npt.ArrayLike | None = None,
+    ) -> None:
+        table = _finite(features, "features")
+        if table.ndim != 2 or 0 in table.shape:
+            raise DesignError(
+                f"features must have shape (completions, d), d at least 1; got {table.shape}."
+            )
+        self.n_completions, self.dimension = table.shape
+        labels = self._column(_integers(prompt_index, "prompt_index"), "prompt_index")
+        _, prompt, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        if counts.max() < 2:
+            raise DesignError(
+                "Every prompt has one completion; a comparison needs a prompt with at least two."
+            )
+
+        # Stable: inside a prompt rows keep their order, so i < j holds for the rows as well.
+        order = np.lexsort((prompt, counts[prompt]))
+        self.rows: IntArray = order[np.count_nonzero(counts == 1) :].astype(np.int64)
+        self._position = np.full(self.n_completions, -1, dtype=np.int64)
+        self._position[self.rows] = np.arange(self.rows.size)
+        self.blocks = _blocks(counts[counts > 1])
+        self.n_prompts = sum(block.n_prompts for block in self.blocks)
+        self.prompt_of_row: IntArray = np.concatenate(
+            [b.first_prompt + np.repeat(np.arange(b.n_prompts), b.size) for b in self.blocks]
+        )
+        self.sizes: IntArray = np.concatenate([np.full(b.n_prompts, b.size) for b in self.blocks])
+        self.centred = self._centre(table[self.rows])  # (rows, d), each prompt's mean at zero
+        self.log_probs: FloatArray | None = None
+        if log_probs is not None:
+            self.log_probs = self._column(_finite(log_probs, "log_probs"), "log_probs")[self.rows]
+        self._set_barred(text_id, excluded)
+
+        # Below this, differences between features are rounding of the features themselves.
+        noise = self.n_completions * np.finfo(float).eps * float(np.abs(table).max())
+        if float(np.abs(self.centred).max()) <= noise:
+            raise DesignError(
+                "All completions of a prompt have the same features, so a comparison tells "
+                "nothing; check how the features were computed."
+            )
+
+    # --- pair ids ---------------------------------------------------------------------------
+
+    def pair_ids(self, pairs: npt.ArrayLike) -> IntArray:
+        """Ids (n,) of pairs given as rows of `features` (n, 2), in either order of the sides."""
+        table = _integers(pairs, "pairs")
+        if table.ndim != 2 or table.shape[1] != 2:
+            raise DesignError(f"pairs must have shape (n, 2); got {table.shape}.")
+        if table.size and (table.min() < 0 or table.max() >= self.n_completions):
+            raise DesignError(f"pairs must be rows of features, 0 to {self.n_completions - 1}.")
+        sides = np.sort(self._position[table], axis=1)
+        one, two = sides[:, 0], sides[:, 1]
+        if np.any(one < 0) or np.any(self.prompt_of_row[one] != self.prompt_of_row[two]):
+            raise DesignError("A pair must hold two completions of one prompt.")
+        if np.any(one == two):
+            raise DesignError("A pair must hold two different completions.")
+        number = np.searchsorted(self._first("first_row"), one, side="right") - 1
+        size = self._first("size")[number]
+        prompt, i = np.divmod(one - self._first("first_row")[number], size)
+        j = i + two - one
+        inside = i * size - i * (i + 1) // 2 + (j - i - 1)  # row-major upper triangle
+        return np.asarray(
+            self._first("first_pair")[number] + prompt * (size * (size - 1) // 2) + inside
+        )
+
+    def pair_rows(self, ids: IntArray) -> IntArray:
+        """Rows of `features` (n, 2), the first below the second, of pairs given by id (n,)."""
+        return self.rows[self._sides(ids)]
+
+    def pair_prompts(self, ids: IntArray) -> IntArray:
+        """The prompt's number, 0 to n_prompts − 1, of each pair id (n,)."""
+        return self.prompt_of_row[self._sides(ids)[:, 0]]
+
+    def candidate_ids(self, ranks: IntArray | None = None) -> IntArray:
+        """Ids of the candidate pairs at these ranks, 0 to n_pairs − 1; all of them by default."""
+        if ranks is None:
+            ranks = np.arange(self.n_pairs, dtype=np.int64)
+        before = self.barred - np.arange(self.barred.size)
+        return ranks + np.searchsorted(before, ranks, side="right")
+
+    def differences(self, ids: IntArray) -> FloatArray:
+        """g_e = φ(first) − φ(second) of each pair id (n,), shape (n, d)."""
+        sides = self._sides(ids)
+        return self.centred[sides[:, 0]] - self.centred[sides[:, 1]]
+
+    # --- sums over the pool -----------------------------------------------------------------
+
+    def information(self, ids: IntArray, weights: FloatArray) -> FloatArray:
+        """Σ_e w_e g_e g_eᵀ (d, d) over pairs given by id, in chunks."""
+        total = np.zeros((self.dimension, self.dimension))
+        step = max(1, CHUNK_ENTRIES // self.dimension)
+        for start in range(0, ids.size, step):
+            part = slice(start, start + step)
+            g = self.differences(ids[part])
+            g *= np.sqrt(weights[part])[:, None]
+            total += g.T @ g
+        return total
+
+    def scatter(self, coefficient: FloatArray) -> FloatArray:
+        """Σ_x c_x Σ_k (φ_k − φ̄)(φ_k − φ̄)ᵀ (d, d) for one coefficient c_x ≥ 0 a prompt."""
+        total = np.zeros((self.dimension, self.dimension))
+        for block in self.blocks:
+            for chunk in block.chunks(self.dimension):
+                scale = np.repeat(np.sqrt(coefficient[chunk.prompts]), chunk.size)
+                x = self.centred[chunk.rows] * scale[:, None]
+                total += x.T @ x
+        return total
+
+    def spread_information(self, weight: FloatArray) -> FloatArray:
+        """Information (d, d) when each candidate pair of prompt x has weight w_x.
+
+        All K(K−1)/2 pairs of a prompt sum to K Σ_k (φ_k − φ̄)(φ_k − φ̄)ᵀ (the Laplacian of the
+        complete graph); the pairs that are no candidates are taken off again.
+        """
+        every = self.scatter(weight * self.sizes)
+        return every - self.information(self.barred, weight[self.pair_prompts(self.barred)])
+
+    @cached_property
+    def uniform_information(self) -> FloatArray:
+        """Σ_uniform, the mean of g gᵀ over all candidate pairs, shape (d, d)."""
+        return self.spread_information(np.full(self.n_prompts, 1.0 / self.n_pairs))
+
+    def reachable(self, max_per_prompt: int | None) -> int:
+        """How many pairs can be chosen with at most `max_per_prompt` from each prompt."""
+        if max_per_prompt is None:
+            return self.n_pairs
+        return int(np.minimum(self.pairs_per_prompt, max_per_prompt).sum())
+
+    # --- construction -----------------------------------------------------------------------
+
+    def _column(self, values: npt.NDArray[Scalar], name: str) -> npt.NDArray[Scalar]:
+        if values.shape != (self.n_completions,):
+            raise DesignError(
+                f"{name} must have one entry a row of features, shape ({self.n_completions},); "
+                f"got {values.shape}."
+            )
+        return values
+
+    def _centre(self, table: FloatArray) -> FloatArray:
+        for block in self.blocks:
+            view = table[block.rows].reshape(block.n_prompts, block.size, self.dimension)
+            view -= view.mean(axis=1, keepdims=True)
+        return table
+
+    def _first(self, name: str) -> IntArray:
+        return np.array([getattr(block, name) for block in self.blocks], dtype=np.int64)
+
+    def _sides(self, ids: IntArray) -> IntArray:
+        """Sorted positions (n, 2) of both completions of each pair id."""
+        sides = np.empty((ids.size, 2), dtype=np.int64)
+        number = np.searchsorted(self._first("first_pair"), ids, side="right") - 1
+        for b, block in enumerate(self.blocks):
+            here = np.flatnonzero(number == b)
+            prompt, inside = np.divmod(ids[here] - block.first_pair, block.pairs_per_prompt)
+            left, right = block.corners
+            sides[here, 0] = block.first_row + prompt * block.size + left[inside]
+            sides[here, 1] = block.first_row + prompt * block.size + right[inside]
+        return sides
+
+    def _set_barred(self, text_id: npt.ArrayLike | None, excluded: npt.ArrayLike | None) -> None:
+        """Ids that are not candidates, sorted, and what is left."""
+        barred = [np.zeros(0, dtype=np.int64)]
+        if text_id is not None:
+            text = self._column(_integers(text_id, "text_id"), "text_id")[self.rows]
+            for block in self.blocks:
+                left, right = block.corners
+                for chunk in block.chunks(block.size):
+                    view = text[chunk.rows].reshape(-1, block.size)
+                    same = np.flatnonzero(view[:, left] == view[:, right])
+                    barred.append(same + chunk.first_pair)
+        if excluded is not None:
+            barred.append(self.pair_ids(excluded))
+        self.barred: IntArray = np.unique(np.concatenate(barred))
+        taken = np.bincount(self.pair_prompts(self.barred), minlength=self.n_prompts)
+        self.pairs_per_prompt: IntArray = self.sizes * (self.sizes - 1) // 2 - taken
+        self.n_pairs = int(self.pairs_per_prompt.sum())
+        if self.n_pairs == 0:
+            raise DesignError(
+                "No candidate pair is left: all pairs are excluded or have the same text twice."
+            )
+
+
+def _blocks(sizes: npt.NDArray[np.intp]) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    row = prompt = pair = 0
+    for size, count in zip(*np.unique(sizes, return_counts=True), strict=True):
+        block = Block(int(size), int(count), row, prompt, pair)
+        blocks.append(block)
+        row += block.n_prompts * block.size
+        prompt += block.n_prompts
+        pair += block.n_prompts * block.pairs_per_prompt
+    return tuple(blocks)
+
+
+def _finite(values: npt.ArrayLike, name: str) -> FloatArray:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DesignError(f"{name} must be an array of real numbers.") from error
+    bad = array.size - int(np.isfinite(array).sum())
+    if bad:
+        raise DesignError(f"{name} has {bad} values that are not finite; drop or repair them.")
+    return array
+
+
+def _integers(values: npt.ArrayLike, name: str) -> IntArray:
+    array = np.asarray(values)
+    if array.size and not np.issubdtype(array.dtype, np.integer):
+        raise DesignError(f"{name} must hold integers; got {array.dtype}.")
+    return array.astype(np.int64)

@@ -1,0 +1,162 @@
+"""The design problem, apart from any way of solving it.
+
+The d × d algebra of the core uses `numpy.linalg` alone. `scipy.linalg` brings a second BLAS with
+threads of its own, and two pools that wait for each other on two cores made a 128 × 128 Cholesky
+factorisation a thousand times slower (0.1 ms to 110 ms).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from operator import index
+
+import numpy as np
+import numpy.typing as npt
+
+from pairselect.core.arrays import DesignError, FloatArray, IntArray
+from pairselect.core.oracle import largest_pairs
+from pairselect.core.pool import CandidatePool
+from pairselect.core.targets import semidefinite, target_information
+
+
+@dataclass(frozen=True)
+class Point:
+    """Φ and its gradient at one M = base + Σ_D."""
+
+    objective: float  # Φ = tr(W M⁻¹)
+    projection: FloatArray = field(repr=False)  # M⁻¹R, (d, r): d_e = ‖projectionᵀ g_e‖²
+    mean_sensitivity: float  # Σ_e w_e d_e
+
+
+@dataclass(frozen=True, eq=False)
+class TraceProblem:
+    """Minimise Φ(w) = tr(W (λI + prior + Σ_e w_e g_e g_eᵀ)⁻¹) over the capped designs.
+
+    The capped designs are 0 ≤ w_e ≤ 1/n, Σ w = 1 and, with a cap m, at most m/n on each prompt:
+    the convex hull of the choices of n distinct pairs. The uncapped problem is the one of Han,
+    Goyal and Ma, arXiv:2606.19607; the cap makes the optimum one that a budget can be spent on.
+
+    Build one with `trace_problem`.
+    """
+
+    pool: CandidatePool
+    budget: int  # n
+    max_per_prompt: int | None  # m
+    ridge: float  # λ, absolute
+    base_information: FloatArray = field(repr=False)  # λI + prior, (d, d)
+    target: FloatArray = field(repr=False)  # W, (d, d)
+    target_root: FloatArray = field(repr=False)  # R, (d, r), R Rᵀ = W
+
+    def at(self, design_information: FloatArray) -> Point:
+        """Evaluate Φ and its gradient −d_e at Σ_D (d, d).
+
+        Raises
+        ------
+        DesignError
+            If M is singular, which only a ridge of zero allows.
+        """
+        try:
+            lower = np.linalg.cholesky(self.base_information + design_information)
+        except np.linalg.LinAlgError:
+            raise DesignError(
+                "The chosen pairs do not identify every direction; use a positive ridge."
+            ) from None
+        half = np.linalg.solve(lower, self.target_root)  # L⁻¹R, with M = LLᵀ
+        projection = np.linalg.solve(lower.T, half)
+        return Point(
+            objective=float(np.sum(half**2)),
+            projection=projection,
+            mean_sensitivity=float(np.sum(projection * (design_information @ projection))),
+        )
+
+    def best_pairs(self, point: Point) -> tuple[IntArray, float]:
+        """The linear oracle: the n feasible pairs with the largest d_e, and a bound on Φ*.
+
+        The bound is Φ* ≥ Φ² / (Φ + G), G = (mean of the n largest feasible d_e) − Σ w_e d_e.
+        Write M, M* for the matrices at w and at an optimum w*, both including λI + prior. Then,
+        by Cauchy-Schwarz for ⟨M*^(−1/2) R, M*^(1/2) M⁻¹ R⟩,
+
+            Φ² = tr(Rᵀ M⁻¹ R)² ≤ tr(W M*⁻¹) · tr(M⁻¹ W M⁻¹ M*) = Φ* · tr(M⁻¹ W M⁻¹ M*).
+
+        Since tr(M⁻¹ W M⁻¹ M) = Φ and M* − M = Σ (w*_e − w_e) g_e g_eᵀ (λI + prior cancels), the
+        last factor is Φ + Σ w*_e d_e − Σ w_e d_e ≤ Φ + G. It is never weaker than Φ − G, and as
+        Φ / bound − 1 = G / Φ, the relative gap needs no second quantity.
+        """
+        ids, values = largest_pairs(
+            self.pool, point.projection, self.budget, per_prompt=self.max_per_prompt
+        )
+        excess = max(float(values.mean()) - point.mean_sensitivity, 0.0)
+        return ids, point.objective**2 / (point.objective + excess)
+
+    def selection_information(self, ids: IntArray) -> FloatArray:
+        """Σ_D of the design that puts 1/n on each of n pairs."""
+        return self.pool.information(ids, np.full(ids.size, 1.0 / ids.size))
+
+    def uniform_rate(self) -> FloatArray:
+        """Inclusion probability of each prompt's pairs, (n_prompts,), under uniform choice.
+
+        n / n_pairs without a cap. Where that would ask a prompt for more than m pairs, it gives
+        m and the others share the rest evenly.
+        """
+        pairs = self.pool.pairs_per_prompt.astype(np.float64)
+        most = pairs if self.max_per_prompt is None else np.minimum(pairs, self.max_per_prompt)
+        ceiling = np.divide(most, pairs, out=np.ones_like(pairs), where=pairs > 0)
+        order = np.argsort(ceiling, kind="stable")
+        full = np.concatenate([[0.0], np.cumsum(most[order])[:-1]])  # spent on filled prompts
+        open_pairs = np.cumsum(pairs[order][::-1])[::-1]
+        rate = (self.budget - full) / np.maximum(open_pairs, 1.0)
+        level = rate[np.argmax(rate <= ceiling[order] * (1 + 1e-12))]
+        return np.asarray(np.minimum(level, ceiling))
+
+
+def trace_problem(
+    pool: CandidatePool,
+    *,
+    budget: int,
+    ridge: float = 1e-3,
+    max_per_prompt: int | None = None,
+    target: str | npt.ArrayLike = "samples",
+    prior_information: npt.ArrayLike | None = None,
+) -> TraceProblem:
+    """Check a request and state it as a `TraceProblem`; see `solve_trace_design`."""
+    n = _count(budget, "budget")
+    m = None if max_per_prompt is None else _count(max_per_prompt, "max_per_prompt")
+    if n > pool.n_pairs:
+        raise DesignError(f"The budget is {n} but the pool has {pool.n_pairs} pairs; lower it.")
+    if n > pool.reachable(m):
+        raise DesignError(
+            f"The budget is {n} but at most {m} pairs a prompt allow {pool.reachable(m)} (the "
+            f"pool has {pool.n_pairs}); lower the budget or raise max_per_prompt."
+        )
+    if not np.isfinite(ridge) or ridge < 0:
+        raise DesignError(f"ridge must be a number from 0 up; got {ridge}.")
+
+    d = pool.dimension
+    lam = ridge * float(np.trace(pool.uniform_information)) / d
+    base = lam * np.eye(d)
+    if prior_information is not None:
+        base += semidefinite(prior_information, d, "prior_information")
+    if lam == 0:
+        spectrum = np.linalg.eigvalsh(base + pool.uniform_information)
+        if spectrum[0] <= d * np.finfo(float).eps * spectrum[-1]:
+            raise DesignError(
+                "With ridge 0 the pool must vary in every direction of the features, and this "
+                "one does not; use a positive ridge or reduce the features first."
+            )
+    W = target_information(pool, target)
+    values, vectors = np.linalg.eigh(W)
+    seen = values > d * np.finfo(float).eps * values[-1]
+    if not np.any(seen):
+        raise DesignError("The target information is zero: no direction matters; check target.")
+    root = vectors[:, seen] * np.sqrt(values[seen])
+    return TraceProblem(pool, n, m, lam, base, W, root)
+
+
+def _count(value: int, name: str) -> int:
+    try:
+        number = index(value)
+    except TypeError:
+        raise DesignError(f"{name} must be a whole number; got {value!r}.") from None
+    if number < 1:
+        raise DesignError(f"{name} must be at least 1; got {number}.")
+    return number

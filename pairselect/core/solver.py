@@ -1,0 +1,290 @@
+"""The capped trace design by Frank-Wolfe with corrections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+
+from pairselect.core.arrays import DesignError, FloatArray, IntArray
+from pairselect.core.pool import CandidatePool
+from pairselect.core.problem import TraceProblem, trace_problem
+from pairselect.core.targets import effective_rank
+
+
+class Status(StrEnum):
+    """How a solve ended; `message` says what to do next."""
+
+    CONVERGED = "converged"
+    PASS_LIMIT = "pass_limit"  # noqa: S105
+    EVERY_PAIR = "every_pair"
+
+    @property
+    def message(self) -> str:
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Status.CONVERGED: "The design is within the tolerance of the optimum.",
+    Status.PASS_LIMIT: (
+        "The passes ran out before the tolerance was met; gap says how far at most the design is "
+        "from the optimum. Raise max_passes or the tolerance, or use it as it is."
+    ),
+    Status.EVERY_PAIR: (
+        "The budget equals the number of candidate pairs, so all are chosen; lower the budget or "
+        "enlarge the pool to have a choice."
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A capped design and the certificate of how good it is.
+
+    Attributes
+    ----------
+    pairs : (s, 2) integers
+        The support: rows of `features`, the first below the second.
+    weights : (s,) array
+        w_e in (0, 1/n], summing to 1; the inclusion probability of a pair is n·w_e.
+    objective : float
+        Φ at the weights.
+    lower_bound : float
+        No design, and so no choice of n pairs, has a smaller Φ.
+    gap : float
+        objective / lower_bound − 1.
+    uniform_objective : float
+        Φ of the uniform design under the same caps.
+    passes : int
+        Passes of the linear oracle over all pairs.
+    status : Status
+    condition_number : float
+        Of M at the design.
+    target_rank : float
+        Effective rank of W, (Σ eigenvalues)² / Σ eigenvalues².
+    problem : TraceProblem
+        What was solved, with the pool.
+    """
+
+    pairs: IntArray = field(repr=False)
+    weights: FloatArray = field(repr=False)
+    objective: float
+    lower_bound: float
+    uniform_objective: float
+    passes: int
+    status: Status
+    condition_number: float
+    target_rank: float
+    problem: TraceProblem = field(repr=False)
+    pair_ids: IntArray = field(repr=False)
+    information: FloatArray = field(repr=False)  # Σ_D, (d, d)
+
+    @property
+    def gap(self) -> float:
+        return self.objective / self.lower_bound - 1
+
+
+def solve_trace_design(
+    pool: CandidatePool,
+    budget: int,
+    *,
+    ridge: float = 1e-3,
+    max_per_prompt: int | None = None,
+    tolerance: float = 0.01,
+    target: str | npt.ArrayLike = "samples",
+    prior_information: npt.ArrayLike | None = None,
+    max_passes: int = 50,
+) -> Design:
+    """Minimise Φ(w) = tr(W M⁻¹), M = λI + prior + Σ_e w_e g_e g_eᵀ, over the capped designs.
+
+    The capped designs are 0 ≤ w_e ≤ 1/n, Σ w = 1 and, with a cap m, at most m/n on each prompt.
+
+    Parameters
+    ----------
+    pool : CandidatePool
+    budget : int
+        n, the number of pairs to label; 1 to the number of candidate pairs.
+    ridge : float
+        Relative: λ = ridge · tr(Σ_uniform) / d, so that the unit of the features does not matter.
+        0 is allowed where the pool varies in every direction.
+    max_per_prompt : int, optional
+        m, the most pairs of one prompt.
+    tolerance : float
+        Stop when Φ is certified to be within this fraction of the optimum; above 0.
+    target : {"samples", "policy"} or (d, d) array
+        W; see `target_information`.
+    prior_information : (d, d) array, optional
+        Positive semidefinite information already held, in the unit of Σ_D: information a label
+        times labels held, over n. A label with logit û counts 4σ′(û) g gᵀ, as σ′(0) = 1/4 is left
+        out of Σ_D.
+    max_passes : int
+        The most passes of the oracle over all pairs; at least 1.
+
+    Returns
+    -------
+    Design
+        With status ``converged``, ``pass_limit`` or ``every_pair``; the certificate holds in all.
+
+    Raises
+    ------
+    DesignError
+        If the request cannot be met; the message says what to change.
+
+    Notes
+    -----
+    The criterion is that of Han, Goyal and Ma, arXiv:2606.19607. Their design has no cap and moves
+    to one pair a step; a vertex of the capped set holds n pairs, so a step here moves to the n best
+    pairs at once (Frank-Wolfe over the convex hull of the choices). Between passes the weights of
+    the choices found so far are corrected by exact pairwise steps, which need d × d algebra only.
+    """
+    if not tolerance > 0:
+        raise DesignError(f"tolerance must be above 0; got {tolerance}.")
+    if max_passes < 1:
+        raise DesignError(f"max_passes must be at least 1; got {max_passes}.")
+    problem = trace_problem(
+        pool,
+        budget=budget,
+        ridge=ridge,
+        max_per_prompt=max_per_prompt,
+        target=target,
+        prior_information=prior_information,
+    )
+    return solve(problem, tolerance=tolerance, max_passes=max_passes)
+
+
+def solve(problem: TraceProblem, *, tolerance: float = 0.01, max_passes: int = 50) -> Design:
+    """Solve a stated problem; see `solve_trace_design`."""
+    mixture = Mixture(problem)
+    point = problem.at(mixture.information)
+    uniform_objective, lower_bound = point.objective, 0.0
+    for passes in range(1, max_passes + 1):
+        ids, bound = problem.best_pairs(point)
+        lower_bound = max(lower_bound, bound)
+        gap = point.objective / lower_bound - 1
+        if gap <= tolerance or passes == max_passes:
+            break
+        mixture.move_to(ids)
+        mixture.correct(stop=CORRECTION * gap)
+        point = problem.at(mixture.information)
+
+    if problem.budget == problem.pool.n_pairs:
+        status, lower_bound = Status.EVERY_PAIR, point.objective
+    else:
+        status = Status.CONVERGED if gap <= tolerance else Status.PASS_LIMIT
+    support, weights = mixture.merged()
+    return Design(
+        pairs=problem.pool.pair_rows(support),
+        weights=weights,
+        objective=point.objective,
+        lower_bound=lower_bound,
+        uniform_objective=uniform_objective,
+        passes=passes,
+        status=status,
+        condition_number=float(np.linalg.cond(problem.base_information + mixture.information)),
+        target_rank=effective_rank(problem.target),
+        problem=problem,
+        pair_ids=support,
+        information=mixture.information,
+    )
+
+
+# Corrections stop when the gap within the known choices is this share of the gap over all pairs.
+CORRECTION = 0.5
+MAX_CORRECTIONS = 30
+
+
+class Mixture:
+    """A design as a convex combination of the uniform design and choices of n pairs.
+
+    Holds Σ_D of every component; the uniform design is component 0 and never listed as pairs
+    unless weight is left on it at the end.
+    """
+
+    def __init__(self, problem: TraceProblem) -> None:
+        self.problem = problem
+        self.rate = problem.uniform_rate()
+        self.information = problem.pool.spread_information(self.rate / problem.budget)
+        self.components = [self.information]
+        self.choices: list[IntArray] = [np.zeros(0, dtype=np.int64)]
+        self.shares = [1.0]
+
+    def move_to(self, ids: IntArray) -> None:
+        """The Frank-Wolfe step: towards a new choice of n pairs, as far as Φ falls."""
+        component = self.problem.selection_information(ids)
+        step = self._step(component - self.information, 1.0)
+        self.shares = [share * (1 - step) for share in self.shares] + [step]
+        self.components.append(component)
+        self.choices.append(ids)
+        self._refresh()
+
+    def correct(self, stop: float) -> None:
+        """Pairwise steps: move share from the worst component to the best while it pays."""
+        for _ in range(MAX_CORRECTIONS):
+            point = self.problem.at(self.information)
+            P = point.projection
+            kernel = P @ P.T  # M⁻¹WM⁻¹, so that ⟨kernel, Σ_t⟩ is a component's mean d_e
+            value = [float(np.sum(kernel * component)) for component in self.components]
+            best, worst = int(np.argmax(value)), int(np.argmin(value))
+            if value[best] - value[worst] <= stop * point.objective:
+                return
+            step = self._step(self.components[best] - self.components[worst], self.shares[worst])
+            self.shares[best] += step
+            self.shares[worst] -= step
+            self._refresh()
+
+    def merged(self) -> tuple[IntArray, FloatArray]:
+        """Support as sorted pair ids (s,), and the weights (s,)."""
+        problem = self.problem
+        ids = [np.concatenate(self.choices)]
+        sizes = [choice.size for choice in self.choices]
+        weights = [np.repeat(np.array(self.shares), sizes) / problem.budget]
+        if self.choices[0].size == 0:
+            uniform = problem.pool.candidate_ids()
+            ids.append(uniform)
+            weights.append(
+                self.shares[0] * self.rate[problem.pool.pair_prompts(uniform)] / problem.budget
+            )
+        support, place = np.unique(np.concatenate(ids), return_inverse=True)
+        total = np.bincount(place, weights=np.concatenate(weights))
+        return support, np.minimum(total, 1 / problem.budget)
+
+    def _step(self, direction: FloatArray, limit: float) -> float:
+        M = self.problem.base_information + self.information
+        return exact_step(M, direction, self.problem.target_root, limit)
+
+    def _refresh(self) -> None:
+        """Drop the components without a share, and sum the others again."""
+        keep = [t for t, share in enumerate(self.shares) if share > 0]
+        self.components = [self.components[t] for t in keep]
+        self.choices = [self.choices[t] for t in keep]
+        self.shares = [self.shares[t] for t in keep]
+        self.information = sum(
+            (s * c for s, c in zip(self.shares, self.components, strict=True)),
+            start=np.zeros_like(self.information),
+        )
+
+
+def exact_step(M: FloatArray, direction: FloatArray, root: FloatArray, limit: float) -> float:
+    """The α in [0, limit] that minimises tr(W (M + α·direction)⁻¹).
+
+    With direction · v_k = ν_k M v_k and v_kᵀ M v_k = 1 (a generalised eigenproblem),
+
+        Φ(α) = Σ_k p_k / (1 + α ν_k),   p_k = ‖Rᵀ v_k‖²,
+
+    convex, so the root of its slope is the minimiser.
+    """
+    inverse = np.linalg.inv(np.linalg.cholesky(M))  # L⁻¹, with M = LLᵀ
+    nu, vectors = np.linalg.eigh(inverse @ direction @ inverse.T)
+    p = np.sum((vectors.T @ (inverse @ root)) ** 2, axis=1)
+
+    def slope(alpha: float) -> float:
+        return -float(np.sum(p * nu / np.maximum(1 + alpha * nu, 1e-12) ** 2))
+
+    if slope(0.0) >= 0:
+        return 0.0
+    if slope(limit) <= 0:
+        return limit
+    return float(brentq(slope, 0.0, limit, xtol=1e-12 * limit, rtol=1e-12))

@@ -1,0 +1,32 @@
+from django import forms
+
+from pairselect.core import STRATEGIES
+from pairselect.designs.models import Design
+from pairselect.pools.models import Pool
+from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS
+
+
+class DesignForm(forms.Form):
+    pool = forms.ModelChoiceField(Pool.objects.all())
+    name = forms.CharField(max_length=100)
+    budget = forms.IntegerField(min_value=1, help_text="How many pairs you will have labelled.")
+    strategy = forms.ChoiceField(choices=[(name, name) for name in STRATEGIES], initial="trace")
+    method = forms.ChoiceField(
+        choices=Design.Method.choices, initial=Design.Method.EXACT, required=False
+    )
+    max_per_prompt = forms.IntegerField(
+        min_value=1, required=False, help_text="Empty: as many as the design finds useful."
+    )
+    feature_kind = forms.ChoiceField(
+        choices=[(name, name.replace("_", " ")) for name in FEATURE_KINDS],
+        initial=DEFAULT_FEATURES,
+        required=False,
+        label="Features",
+    )
+    seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0)
+
+    def clean_method(self) -> str:
+        return self.cleaned_data["method"] or Design.Method.EXACT
+
+    def clean_feature_kind(self) -> str:
+        return self.cleaned_data["feature_kind"] or DEFAULT_FEATURES

@@ -1,0 +1,87 @@
+from django.conf import settings
+from django.db import models
+
+from pairselect.pools.models import Completion, Pool, Prompt
+
+
+class Design(models.Model):
+    """Which pairs of a pool to label: what was asked for, and the receipt of what came out."""
+
+    class Method(models.TextChoices):
+        EXACT = "exact", "exact: the best set found, certified"
+        RANDOMIZED = "randomized", "randomized: known inclusion probabilities"
+
+    name = models.CharField(max_length=100, unique=True)
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="designs")
+    # What was asked for.
+    feature_kind = models.CharField(max_length=40)
+    strategy = models.CharField(max_length=40)
+    method = models.CharField(max_length=12, choices=Method.choices, default=Method.EXACT)
+    budget = models.PositiveIntegerField(help_text="n, the number of pairs to label")
+    max_per_prompt = models.PositiveIntegerField(null=True, blank=True)
+    ridge = models.FloatField(default=1e-3)
+    tolerance = models.FloatField(default=0.01)
+    target = models.CharField(max_length=10, default="samples")
+    seed = models.PositiveBigIntegerField(default=0)
+    # What came out. Φ is the trace criterion, smaller is better.
+    objective = models.FloatField(null=True, blank=True, help_text="Φ of the chosen pairs")
+    relaxed_objective = models.FloatField(null=True, blank=True, help_text="Φ of the weights")
+    lower_bound = models.FloatField(null=True, blank=True, help_text="no design is below")
+    uniform_objective = models.FloatField(null=True, blank=True, help_text="Φ of all pairs alike")
+    passes = models.PositiveIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=40, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    candidate_count = models.PositiveBigIntegerField(null=True, blank=True)
+    reduction = models.JSONField(default=dict, help_text="how the features were reduced")
+    seconds = models.FloatField(null=True, blank=True)
+
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    solved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def gap(self) -> float | None:
+        """How far the chosen pairs may be from the best possible design, as a fraction."""
+        if self.objective is None or not self.lower_bound:
+            return None
+        return self.objective / self.lower_bound - 1
+
+    @property
+    def gain(self) -> float | None:
+        """Φ of uniform over Φ of the chosen pairs: what a label here is worth in random ones."""
+        if not self.objective or self.uniform_objective is None:
+            return None
+        return self.uniform_objective / self.objective
+
+
+class SelectedPair(models.Model):
+    """One pair to label, its place in the queue, and why it was chosen."""
+
+    design = models.ForeignKey(Design, on_delete=models.CASCADE, related_name="pairs")
+    position = models.PositiveIntegerField(help_text="0-based: the first n are a good design too")
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="+")
+    first = models.ForeignKey(Completion, on_delete=models.CASCADE, related_name="+")
+    second = models.ForeignKey(Completion, on_delete=models.CASCADE, related_name="+")
+    inclusion_probability = models.FloatField()
+    sensitivity = models.FloatField(help_text="d_e: how fast Φ falls with this pair's weight")
+    feature_distance = models.FloatField(help_text="‖g_e‖ in the reduced features")
+    first_log_prob = models.FloatField(help_text="nats, under the reference model")
+    second_log_prob = models.FloatField(help_text="nats, under the reference model")
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["design", "position"], name="one_pair_per_position"),
+            models.UniqueConstraint(fields=["design", "first", "second"], name="no_pair_twice"),
+        ]
+
+    def __str__(self) -> str:
+        return f"pair {self.position} of {self.design_id}"

@@ -1,0 +1,8 @@
+from pairselect.designs import actions
+from pairselect.jobs.progress import JobProgress
+from pairselect.jobs.registry import job_kind
+
+
+@job_kind("solve_design", title="Solving the design", queue="cpu")
+def solve_design(design_id: int, progress: JobProgress) -> None:
+    actions.solve_design(design_id, progress)

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from pairselect.designs import views
+
+app_name = "designs"
+urlpatterns = [
+    path("", views.design_list, name="designs"),
+    path("new/", views.design_new, name="design_new"),
+    path("<int:pk>/", views.design_detail, name="design"),
+]

@@ -1,0 +1,93 @@
+"""What a running job reports, and how it learns that it must stop."""
+
+import logging
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from pairselect.jobs.models import Job
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 2.0
+
+Listener = Callable[[int, int, str], None]
+
+
+class JobError(Exception):
+    """The job cannot go on; the message is one sentence for the person who started it."""
+
+
+class JobStopped(Exception):
+    """The job was cancelled, or another worker has taken it over."""
+
+
+class JobProgress:
+    """Counts in memory; a thread of its own writes them and the heartbeat to the database.
+
+    So the work never waits for a write, and the heart beats through a long step too.
+    """
+
+    def __init__(self, job: Job, *, listener: Listener | None = None) -> None:
+        self._job = job
+        self._listener = listener
+        self._done, self._total, self._message = job.done, job.total, ""
+        self._stop = threading.Event()
+        self._finished = threading.Event()
+        self.was_lost = False
+        self._thread = threading.Thread(target=self._beat_until_finished, daemon=True)
+
+    def __enter__(self) -> "JobProgress":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._finished.set()
+        self._thread.join()
+
+    def report(self, done: int, total: int, message: str = "") -> None:
+        """Say how far the job is, and raise ``JobStopped`` if it should not go on."""
+        self._done, self._total, self._message = done, total, message[:500]
+        if self._listener:
+            self._listener(done, total, message)
+        self.check()
+
+    def should_stop(self) -> bool:
+        return self._stop.is_set()
+
+    def check(self) -> None:
+        if self._stop.is_set():
+            raise JobStopped
+
+    def facts(self) -> dict[str, int | str]:
+        return {"done": self._done, "total": self._total, "message": self._message}
+
+    def beat(self) -> None:
+        """Write heartbeat and progress; learn of a cancellation or of a lost claim."""
+        mine = Job.objects.filter(
+            pk=self._job.pk, attempt=self._job.attempt, status=Job.Status.RUNNING
+        )
+        if not mine.update(heartbeat_at=timezone.now(), **self.facts()):
+            self.was_lost = True
+            self._stop.set()
+        elif mine.filter(cancel_requested=True).exists():
+            self._stop.set()
+
+    def _beat_until_finished(self) -> None:
+        try:
+            while not self._finished.wait(BEAT_SECONDS):
+                try:
+                    self.beat()
+                except DatabaseError:
+                    logger.warning("job %s: heartbeat not written", self._job.pk, exc_info=True)
+                    connection.close()
+        finally:
+            connection.close()

@@ -1,0 +1,102 @@
+"""Key-value caches that grow in place, for a decode loop over many rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+
+class GrowingLayer(DynamicLayer):
+    """One layer's keys and values, in storage with room for the tokens to come.
+
+    A plain `DynamicLayer` copies all it holds for every token: at 64 rows and 100 positions
+    that copy is more than half of a decode step. Here a token is written into its place, and
+    `keys` and `values`, of shape (rows, heads, positions, head size), are views of what is
+    filled.
+    """
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, *, room: int) -> None:
+        super().__init__()
+        self.dtype, self.device = keys.dtype, keys.device
+        self.is_initialized = True
+        self._length = keys.shape[2]
+        self._key_store = _with_room(keys, room)
+        self._value_store = _with_room(values, room)
+        self._show()
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write the new tokens' states, shape (rows, heads, new, head size); return them all."""
+        end = self._length + key_states.shape[2]
+        if end > self._key_store.shape[2]:
+            raise IndexError(f"The cache has room for {self._key_store.shape[2]} positions.")
+        self._key_store[:, :, self._length : end] = key_states
+        self._value_store[:, :, self._length : end] = value_states
+        self._length = end
+        self._show()
+        return self.keys, self.values
+
+    def keep(self, rows: torch.Tensor, *, drop: int) -> None:
+        """Keep only `rows`, and forget the first `drop` positions."""
+        self._key_store = self._key_store[:, :, drop:].index_select(0, rows)
+        self._value_store = self._value_store[:, :, drop:].index_select(0, rows)
+        self._length -= drop
+        self._show()
+
+    def _show(self) -> None:
+        self.keys = self._key_store[:, :, : self._length]
+        self.values = self._value_store[:, :, : self._length]
+
+
+def _with_room(states: torch.Tensor, room: int) -> torch.Tensor:
+    rows, heads, length, size = states.shape
+    store = states.new_zeros((rows, heads, length + room, size))
+    store[:, :, :length] = states
+    return store
+
+
+def grows_plainly(config: Any) -> bool:
+    """Tell whether all of a model's cache layers are plain ones (no sliding windows or states)."""
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
+
+
+def merge_prefills(
+    caches: Sequence[DynamicCache], rows_of: Sequence[Sequence[int]], *, room: int
+) -> DynamicCache:
+    """Join the caches of several prefills into one that grows in place.
+
+    Parameters
+    ----------
+    caches
+        Of plain layers, each holding some prompts, left padded to that cache's own width.
+    rows_of
+        For each cache, the prompt (its place in that cache) of each row to come; the rows of
+        the result are those of the first cache, then those of the second, and so on.
+    room
+        Positions to leave for new tokens.
+
+    Returns
+    -------
+    DynamicCache
+        One row per entry of `rows_of`, left padded (with zeros) to the widest cache.
+    """
+    width = max(cache.get_seq_length() for cache in caches)
+    merged = DynamicCache()
+    merged.layers = []
+    for depth in range(len(caches[0].layers)):
+        states = []
+        for name in ("keys", "values"):
+            blocks = []
+            for cache, rows in zip(caches, rows_of, strict=True):
+                block = getattr(cache.layers[depth], name)  # (prompts, heads, own width, size)
+                block = block.index_select(0, torch.tensor(rows, device=block.device))
+                missing = width - block.shape[2]
+                blocks.append(torch.nn.functional.pad(block, (0, 0, missing, 0)))
+            states.append(torch.cat(blocks))  # (rows, heads, width, size)
+        merged.layers.append(GrowingLayer(*states, room=room))
+        for cache in caches:  # give the memory back as we go
+            cache.layers[depth].reset()
+    return merged

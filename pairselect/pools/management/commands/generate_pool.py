@@ -1,0 +1,48 @@
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from pairselect.jobs.terminal import JobCommand, first_error
+from pairselect.pools.actions import create_pool, work_for_pool
+from pairselect.pools.forms import PoolForm
+from pairselect.pools.models import PromptSet
+from pairselect.pools.naming import NameTaken
+from pairselect.pools.queries import DEFAULT_FEATURES
+
+
+class Command(JobCommand):
+    help = "Generate several completions of every prompt in a set, and their features."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("prompt_set")
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--model", default="")
+        parser.add_argument("--completions", type=int, default=8)
+        parser.add_argument("--max-new-tokens", type=int, default=128)
+        parser.add_argument("--temperature", type=float, default=1.0)
+        parser.add_argument("--top-p", type=float, default=1.0)
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--no-features", action="store_true")
+
+    def handle(
+        self, *args: Any, prompt_set: str, no_features: bool, enqueue: bool, **options: Any
+    ) -> None:
+        try:
+            prompts = PromptSet.objects.get(name=prompt_set, imported_at__isnull=False)
+        except PromptSet.DoesNotExist:
+            raise CommandError(
+                f"There is no prompt set named “{prompt_set}”. Import one with import_prompts."
+            ) from None
+        fields = {key: options[key] for key in PoolForm.base_fields if key in options}
+        form = PoolForm(fields | {"prompt_set": prompts.pk})
+        if not form.is_valid():
+            raise CommandError(first_error(form))
+        try:
+            pool = create_pool(**form.cleaned_data)
+        except NameTaken as problem:
+            raise CommandError(str(problem)) from problem
+        work = work_for_pool(pool, features="" if no_features else DEFAULT_FEATURES)
+        self.carry_out(work, enqueue=enqueue)
+        if not enqueue:
+            self.stdout.write(f"{pool.completions.count():,} completions in “{pool.name}”")

@@ -1,0 +1,131 @@
+"""Django settings. What an operator may change comes from the environment (``pairselect.env``)."""
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from pairselect import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env.refuse_unknown()
+PAIRSELECT_DATA_DIR = env.data_dir("PAIRSELECT_DATA_DIR", default=BASE_DIR / "data")
+PAIRSELECT_MODEL = env.model("PAIRSELECT_MODEL", default="embedded:smollm2-135m")
+
+DEBUG = env.flag("PAIRSELECT_DEBUG", default=False)
+SECRET_KEY = env.secret_key("PAIRSELECT_SECRET_KEY", PAIRSELECT_DATA_DIR)
+ALLOWED_HOSTS = env.hosts(
+    "PAIRSELECT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]
+)
+DATABASES = {"default": env.database("DATABASE_URL", PAIRSELECT_DATA_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "pairselect",
+    "pairselect.jobs",
+    "pairselect.accounts",
+    "pairselect.pools",
+    "pairselect.designs",
+    "annotate",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "template_partials",
+    "csp",
+    "django_tasks",
+    "django_tasks_db",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "pairselect.accounts.middleware.HtmxLoginMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+
+ROOT_URLCONF = "pairselect.urls"
+WSGI_APPLICATION = "pairselect.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "pairselect.accounts.context.roles",
+            ],
+        },
+    }
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True  # static files are served from the checkout, without a build step
+
+MEDIA_ROOT = PAIRSELECT_DATA_DIR / "uploads"  # never served: uploads are read by workers only
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+TASKS = {
+    "default": {
+        "BACKEND": "django_tasks_db.DatabaseBackend",
+        "QUEUES": ["gpu", "cpu"],
+    }
+}
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [SELF],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"pairselect": {"level": "INFO"}, "annotate": {"level": "INFO"}},
+}
