@@ -21,6 +21,7 @@ from pairselect.pools.naming import row_named
 
 LEASE = timedelta(minutes=30)
 CANDIDATES = 16  # looked at together, since others claim at the same time
+TEXTS = ("pair__prompt", "pair__first", "pair__second")
 
 
 class Outcome(enum.Enum):
@@ -100,17 +101,16 @@ def next_comparison(campaign: Campaign, annotator: User) -> Comparison | None:
     So a reload shows the same pair, and no pair is before two people.
     """
     now = timezone.now()
-    held = held_by(campaign, annotator).first()
-    if held is not None and held_by(campaign, annotator).filter(
-        pk=held.pk, lease=held.lease
-    ).update(leased_until=now + LEASE):
-        return _with_texts(held.pk)
-    free = free_for(campaign, annotator, now)
-    while candidates := list(free.values_list("pk", flat=True)[:CANDIDATES]):
-        for pk in candidates:
-            if _claim(free.filter(pk=pk), annotator, now):
-                return _with_texts(pk)
-    return None
+    while True:
+        held = held_by(campaign, annotator).select_related(*TEXTS).first()
+        if held is None:
+            if not _claim_first(free_for(campaign, annotator, now), annotator, now):
+                return None
+        elif held_by(campaign, annotator).filter(pk=held.pk, lease=held.lease).update(
+            leased_until=now + LEASE
+        ):
+            return held
+        # Else another tab of the same person has answered it meanwhile: look again.
 
 
 def answer(
@@ -180,12 +180,14 @@ def _claim(rows: QuerySet[Comparison], annotator: User, now: datetime) -> bool:
     )
 
 
+def _claim_first(free: QuerySet[Comparison], annotator: User, now: datetime) -> bool:
+    """Lease the first row of the queue that nobody else gets first. False when none is left."""
+    while candidates := list(free.values_list("pk", flat=True)[:CANDIDATES]):
+        if any(_claim(free.filter(pk=pk), annotator, now) for pk in candidates):
+            return True
+    return False
+
+
 def _release(comparison: Comparison) -> None:
     comparison.annotator, comparison.lease, comparison.leased_until = None, None, None
     comparison.save(update_fields=["annotator", "lease", "leased_until"])
-
-
-def _with_texts(pk: int) -> Comparison:
-    return Comparison.objects.select_related("pair__prompt", "pair__first", "pair__second").get(
-        pk=pk
-    )

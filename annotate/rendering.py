@@ -20,7 +20,7 @@ TAGS = {
     *("h3", "h4", "h5", "h6", "ul", "ol", "li"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
-ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
+ATTRIBUTES: dict[str, set[str]] = {"*": set(), "a": {"href"}, "ol": {"start"}}
 CLASSES = {
     "pre": {"highlight"},
     "span": {name for name in STANDARD_TYPES.values() if name},

@@ -8,7 +8,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 
-class GrowingLayer(DynamicLayer):
+class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer's keys and values, in storage with room for the tokens to come.
 
     A plain `DynamicLayer` copies all it holds for every token: at 64 rows and 100 positions
@@ -18,7 +18,7 @@ class GrowingLayer(DynamicLayer):
     """
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, *, room: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.dtype, self.device = keys.dtype, keys.device
         self.is_initialized = True
         self._length = keys.shape[2]
@@ -36,8 +36,7 @@ class GrowingLayer(DynamicLayer):
         self._key_store[:, :, self._length : end] = key_states
         self._value_store[:, :, self._length : end] = value_states
         self._length = end
-        self._show()
-        return self.keys, self.values
+        return self._show()
 
     def keep(self, rows: torch.Tensor, *, drop: int) -> None:
         """Keep only `rows`, and forget the first `drop` positions."""
@@ -46,9 +45,11 @@ class GrowingLayer(DynamicLayer):
         self._length -= drop
         self._show()
 
-    def _show(self) -> None:
-        self.keys = self._key_store[:, :, : self._length]
-        self.values = self._value_store[:, :, : self._length]
+    def _show(self) -> tuple[torch.Tensor, torch.Tensor]:
+        keys = self._key_store[:, :, : self._length]
+        values = self._value_store[:, :, : self._length]
+        self.keys, self.values = keys, values
+        return keys, values
 
 
 def _with_room(states: torch.Tensor, room: int) -> torch.Tensor:
@@ -100,3 +101,12 @@ def merge_prefills(
         for cache in caches:  # give the memory back as we go
             cache.layers[depth].reset()
     return merged
+
+
+def select_rows(cache: DynamicCache, rows: Sequence[int]) -> DynamicCache:
+    """Replace the rows of a cache of any kind by `rows` of them, repeats allowed."""
+    states: Any = cache
+    for layer in states.layers:
+        if layer.is_initialized:
+            layer.reorder_cache(torch.tensor(rows, device=layer.device))
+    return cache

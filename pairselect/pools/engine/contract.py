@@ -17,7 +17,7 @@ class ModelUnavailable(Exception):  # noqa: N818 - it reads as a statement about
 
 
 class PromptTooLong(ValueError):  # noqa: N818
-    """A prompt with its completion does not fit the model's context. Names which, and by how much."""
+    """A prompt with its completion exceeds the model's context. Says which, and by how much."""
 
 
 class GenerationStopped(Exception):  # noqa: N818

@@ -8,6 +8,7 @@ import tempfile
 import time
 from contextlib import redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -68,7 +69,7 @@ def _convert(source: Path, folder: Path) -> None:
     """Write the GGUF file's tokenizer and weights into `folder` as safetensors."""
     tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     with redirect_stderr(io.StringIO()):  # a progress bar that has no switch
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             source.parent,
             gguf_file=source.name,
             # without it the model counts as quantised and cannot be saved

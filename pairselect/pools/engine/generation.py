@@ -9,7 +9,12 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
-from pairselect.pools.engine.caches import GrowingLayer, grows_plainly, merge_prefills
+from pairselect.pools.engine.caches import (
+    GrowingLayer,
+    grows_plainly,
+    merge_prefills,
+    select_rows,
+)
 from pairselect.pools.engine.contract import (
     Finished,
     FinishReason,
@@ -282,26 +287,27 @@ class _Batch:
         self.rows = [self.rows[place] for place in places]
         self.lengths = self.lengths[chosen]
         self.mask = self.mask[chosen]
-        layers = self.cache.layers
-        if all(isinstance(layer, GrowingLayer) for layer in layers):
+        layers = [layer for layer in self.cache.layers if isinstance(layer, GrowingLayer)]
+        if layers:  # then all are, see merge_prefills
             drop = self.width - int(self.mask[:, : self.width].sum(dim=1).max())
             for layer in layers:
                 layer.keep(chosen, drop=drop)
             self.mask = self.mask[:, drop:]
             self.width -= drop
         else:
-            self.cache.reorder_cache(chosen)
+            select_rows(self.cache, places)
 
     def read(self, model: Any, tokens: torch.Tensor) -> None:
         """Feed the drawn tokens, shape (rows,), and keep the logits that follow them."""
-        self.logits = model(
+        logits: torch.Tensor = model(
             input_ids=tokens.unsqueeze(1),
             attention_mask=self.mask[:, : self.width + self.step],
             position_ids=self.lengths.unsqueeze(1),
             past_key_values=self.cache,
             use_cache=True,
             logits_to_keep=1,
-        ).logits[:, -1]
+        ).logits
+        self.logits = logits[:, -1]  # (rows, vocabulary)
         self.lengths = self.lengths + 1
 
 
@@ -334,8 +340,7 @@ def _prefill(
     if plain:
         cache = merge_prefills(caches, rows_of, room=sampler.max_new_tokens)
     else:
-        cache = caches[0]
-        cache.reorder_cache(torch.tensor(rows_of[0], device=lm.device))
+        cache = select_rows(caches[0], rows_of[0])
     lengths = torch.tensor([len(prompts[row.prompt]) for row in rows], device=lm.device)
     width = int(lengths.max())
     columns = torch.arange(width + sampler.max_new_tokens, device=lm.device)

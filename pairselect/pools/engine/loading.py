@@ -94,10 +94,10 @@ def load_model(name: str, *, data_dir: Path, device: str | None = None) -> Langu
         use_all_cores()
     with _quiet(), _explained(name):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, use_safetensors=True, trust_remote_code=False
         )
-    model = model.to(target).eval()
+    model.to(target).eval()
     return LanguageModel(
         name=name,
         model=model,
@@ -193,12 +193,12 @@ def _caused_by(error: BaseException | None, *names: str) -> bool:
 def _quiet() -> Iterator[None]:
     """No progress bars: a worker's standard error is a log."""
     shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         if shown:
-            transformers_logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _context_length(config: Any, tokenizer: Any) -> int:

@@ -13,9 +13,7 @@ def row_uniforms(seed: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.fl
     return np.random.Generator(np.random.Philox(seed)).random(count)
 
 
-def draw_tokens(
-    logits: torch.Tensor, uniforms: torch.Tensor, *, sampler: Sampler
-) -> torch.Tensor:
+def draw_tokens(logits: torch.Tensor, uniforms: torch.Tensor, *, sampler: Sampler) -> torch.Tensor:
     """Draw a token for each row.
 
     Parameters

@@ -1,0 +1,149 @@
+"""People, and rows of every stage, made as the product makes them."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.utils import timezone
+
+from annotate.actions import create_campaign, next_comparison, open_campaign
+from annotate.models import Campaign
+from pairselect.designs.models import Design, SelectedPair
+from pairselect.jobs.actions import run_job
+from pairselect.jobs.models import Job
+from pairselect.pools.models import Completion, Pool, Prompt, PromptSet
+
+
+class NoProgress:
+    """For calling a job's function without a job."""
+
+    def report(self, done: int, total: int, message: str = "") -> None: ...
+
+    def should_stop(self) -> bool:
+        return False
+
+    def check(self) -> None: ...
+
+
+@pytest.fixture
+def progress() -> NoProgress:
+    return NoProgress()
+
+
+@dataclass
+class People:
+    admin: User
+    anna: User  # annotates
+    ben: User  # annotates too
+    stranger: User  # an annotator of nothing here
+
+    def client(self, user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    def person(name: str, role: str) -> User:
+        user = User.objects.create_user(name, password="secret-enough")
+        user.groups.add(Group.objects.get(name=role))
+        return user
+
+    return People(
+        admin=person("ada", "admin"),
+        anna=person("anna", "annotator"),
+        ben=person("ben", "annotator"),
+        stranger=person("sam", "annotator"),
+    )
+
+
+def make_pool(prompts: int = 3, completions: int = 3, name: str = "pool") -> Pool:
+    now = timezone.now()
+    prompt_set = PromptSet.objects.create(
+        name=name, file_name="prompts.jsonl", prompt_count=prompts, imported_at=now
+    )
+    pool = Pool.objects.create(
+        name=name,
+        prompt_set=prompt_set,
+        source=Pool.Source.GENERATED,
+        model="a-model-that-nobody-sees",
+        completions_per_prompt=completions,
+        completed_at=now,
+    )
+    for i in range(prompts):
+        prompt = Prompt.objects.create(
+            prompt_set=prompt_set,
+            position=i,
+            external_id=f"p{i}",
+            messages=[{"role": "user", "content": f"Question number {i}?"}],
+        )
+        for k in range(completions):
+            Completion.objects.create(
+                pool=pool, prompt=prompt, index=k, text=f"Answer {k} to question {i}", seed=k
+            )
+    return pool
+
+
+def make_design(pool: Pool) -> Design:
+    """A solved design of the first two completions of every prompt."""
+    prompts = list(pool.prompt_set.prompts.all())
+    design = Design.objects.create(
+        name=pool.name,
+        pool=pool,
+        feature_kind="mean_middle",
+        strategy="trace",
+        budget=len(prompts),
+        objective=2.0,
+        uniform_objective=3.0,
+        lower_bound=1.9,
+        solved_at=timezone.now(),
+    )
+    for i, prompt in enumerate(prompts):
+        first, second = pool.completions.filter(prompt=prompt).order_by("index")[:2]
+        SelectedPair.objects.create(
+            design=design,
+            position=i,
+            prompt=prompt,
+            first=first,
+            second=second,
+            inclusion_probability=1.0,
+            sensitivity=0.5,
+            feature_distance=1.5,
+            first_log_prob=-10.0,
+            second_log_prob=-20.0,
+        )
+    return design
+
+
+def make_campaign(*annotators: User, prompts: int = 3, name: str = "campaign") -> Campaign:
+    campaign = create_campaign(
+        make_design(make_pool(prompts, name=name)), name=name, annotators=annotators
+    )
+    open_campaign(campaign.pk, NoProgress())  # type: ignore[arg-type]
+    campaign.refresh_from_db()
+    return campaign
+
+
+@pytest.fixture
+def campaign(people: People) -> Campaign:
+    return make_campaign(people.anna, people.ben)
+
+
+def give(campaign: Campaign, user: User, choice: str) -> None:
+    """Answer the person's next comparison."""
+    from annotate.actions import Outcome, answer
+    from annotate.models import Judgement
+
+    comparison = next_comparison(campaign, user)
+    assert comparison is not None
+    assert comparison.lease is not None
+    outcome = answer(comparison, user, choice=Judgement.Choice(choice), lease=comparison.lease)
+    assert outcome is Outcome.STORED
+
+
+def run_queued_jobs() -> None:
+    """What the workers would do, here."""
+    while job := Job.objects.filter(status=Job.Status.QUEUED).order_by("pk").first():
+        assert run_job(job.pk)

@@ -1,0 +1,14 @@
+"""The product's settings with a data folder of the test run's own, removed at its end."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+folder = os.environ["PAIRSELECT_DATA_DIR"] = tempfile.mkdtemp(prefix="pairselect-test-")
+atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+from pairselect.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOGGING: dict[str, object] = {"version": 1, "disable_existing_loggers": False}

@@ -1,0 +1,114 @@
+"""The house rules that can be checked by a machine."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# Each part may import the parts before it; the engine and the core stand on nothing.
+ORDER = ["core", "engine", "jobs", "accounts", "pools", "designs", "annotate", "top"]
+ALLOWED = {
+    "core": {"core"},
+    "engine": {"engine"},
+    "accounts": {"accounts"},
+    "jobs": {"jobs", "accounts"},
+    "pools": {"pools", "engine", "jobs", "accounts"},
+    "designs": {"designs", "pools", "core", "jobs", "accounts"},
+    "annotate": {"annotate", "designs", "pools", "engine", "jobs", "accounts"},
+    "top": set(ORDER),
+}
+
+
+def part_of(module: str) -> str | None:
+    names = module.split(".")
+    if names[0] == "annotate":
+        return "annotate"
+    if names[0] != "pairselect":
+        return None
+    if names[1:3] == ["pools", "engine"]:
+        return "engine"
+    return names[1] if len(names) > 1 and names[1] in ORDER else "top"
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def sources() -> list[Path]:
+    return [p for top in ("pairselect", "annotate") for p in (ROOT / top).rglob("*.py")]
+
+
+def test_imports_flow_one_way() -> None:
+    wrong = []
+    for path in sources():
+        here = part_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        assert here is not None
+        for module in imports_of(path):
+            there = part_of(module)
+            if there is not None and there not in ALLOWED[here]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("pairselect.core", ["django", "torch"]),
+        ("pairselect.pools.engine", ["django", "torch"]),
+        ("pairselect.wsgi", ["torch", "transformers"]),
+    ],
+)
+def test_a_fresh_process_stays_light(module: str, absent: list[str], tmp_path: Path) -> None:
+    code = f"import sys, {module}; print([m for m in {absent!r} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PAIRSELECT_DATA_DIR": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_web_process_stays_light_after_its_first_page(tmp_path: Path) -> None:
+    code = (
+        "import sys, pairselect.wsgi\n"
+        "from django.test import Client\n"
+        "assert Client().get('/login/', headers={'host': 'localhost'}).status_code == 200\n"
+        "import pairselect.urls\n"
+        "print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PAIRSELECT_DATA_DIR": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_no_migration_is_missing(db: None) -> None:
+    from django.core.management import call_command
+
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_templates_hold_no_inline_script_or_style() -> None:
+    for path in (ROOT / "templates").rglob("*.html"):
+        text = path.read_text()
+        for forbidden in ("<style", " style=", " onclick=", "hx-on", "javascript:", "|safe"):
+            assert forbidden not in text, f"{path.name} has {forbidden}"
+        assert text.count("<script") == text.count("<script src="), path.name

@@ -1,0 +1,151 @@
+"""Every address × everybody. An address that is not in the table fails the test."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from annotate.models import Campaign, Export
+from pairselect.jobs.models import Job
+from tests.conftest import People
+
+OPEN, ADMIN, MEMBER, ANYONE = "open", "admin", "member of the campaign", "any person"
+
+TABLE = {
+    "login": OPEN,
+    "logout": OPEN,
+    "home": ANYONE,
+    "annotate:work": ANYONE,
+    "annotate:compare": MEMBER,
+    "annotate:answer": MEMBER,
+    "annotate:undo": MEMBER,
+    "pools:prompt_sets": ADMIN,
+    "pools:prompt_set": ADMIN,
+    "pools:pools": ADMIN,
+    "pools:pool_new": ADMIN,
+    "pools:pool_import": ADMIN,
+    "pools:pool": ADMIN,
+    "designs:designs": ADMIN,
+    "designs:design_new": ADMIN,
+    "designs:design": ADMIN,
+    "annotate:campaigns": ADMIN,
+    "annotate:campaign_new": ADMIN,
+    "annotate:campaign": ADMIN,
+    "annotate:campaign_annotators": ADMIN,
+    "annotate:campaign_close": ADMIN,
+    "annotate:campaign_reopen": ADMIN,
+    "annotate:export_new": ADMIN,
+    "annotate:export": ADMIN,
+    "accounts:people": ADMIN,
+    "accounts:new_password": ADMIN,
+    "jobs:progress": ADMIN,
+    "jobs:cancel": ADMIN,
+    "jobs:retry": ADMIN,
+}
+POST_ONLY = {
+    "logout",
+    "annotate:answer",
+    "annotate:undo",
+    "annotate:campaign_annotators",
+    "annotate:campaign_close",
+    "annotate:campaign_reopen",
+    "annotate:export_new",
+    "accounts:new_password",
+    "jobs:cancel",
+    "jobs:retry",
+}
+
+
+def names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            if pattern.namespace != "admin":  # Django's own, for staff
+                space = f"{pattern.namespace}:" if pattern.namespace else ""
+                yield from names(pattern.url_patterns, prefix + space)
+        else:
+            yield f"{prefix}{pattern.name}"
+
+
+def test_the_table_knows_every_address() -> None:
+    assert sorted(names(get_resolver().url_patterns)) == sorted(TABLE)
+
+
+@pytest.fixture
+def addresses(campaign: Campaign, people: People) -> dict[str, str]:
+    job = Job.objects.create(kind="import_prompts", subject_id=1, status=Job.Status.DONE)
+    export = Export.objects.create(campaign=campaign, format="trl")
+    pool = campaign.design.pool
+    comparison = campaign.comparisons.first()
+    assert comparison is not None
+    arguments = {
+        "annotate:compare": [campaign.pk],
+        "annotate:undo": [campaign.pk],
+        "annotate:answer": [campaign.pk, comparison.pk],
+        "pools:prompt_set": [pool.prompt_set_id],
+        "pools:pool": [pool.pk],
+        "designs:design": [campaign.design_id],
+        "annotate:export": [export.pk],
+        "accounts:new_password": [people.stranger.pk],
+        "jobs:progress": [job.pk],
+        "jobs:cancel": [job.pk],
+        "jobs:retry": [job.pk],
+    }
+    for name in TABLE:
+        if name.startswith("annotate:campaign") and name not in (
+            "annotate:campaigns",
+            "annotate:campaign_new",
+        ):
+            arguments[name] = [campaign.pk]
+    arguments["annotate:export_new"] = [campaign.pk]
+    return {name: reverse(name, args=arguments.get(name, [])) for name in TABLE}
+
+
+def status(client: Client, name: str, address: str) -> int:
+    if name in POST_ONLY:
+        return client.post(address, {"choice": "left", "token": uuid.uuid4()}).status_code
+    return client.get(address).status_code
+
+
+@pytest.mark.parametrize("name", sorted(set(TABLE) - {"login", "logout"}))
+def test_who_is_let_in(name: str, addresses: dict[str, str], people: People) -> None:
+    rule, address = TABLE[name], addresses[name]
+    anonymous = Client().get(address) if name not in POST_ONLY else Client().post(address)
+    assert anonymous.status_code == 302
+    assert anonymous.headers["Location"].startswith("/login/")
+    stranger = status(people.client(people.stranger), name, address)
+    member = status(people.client(people.anna), name, address)
+    admin = status(people.client(people.admin), name, address)
+    if rule == ADMIN:
+        assert (stranger, member) == (403, 403)
+        # A finished export is all that the row lacks here.
+        assert admin == 404 if name == "annotate:export" else admin in (200, 302)
+    elif rule == MEMBER:
+        assert stranger == 404
+        assert admin == 404  # spending the budget does not make one an annotator
+        assert member in (200, 302)
+    else:
+        assert {stranger, member, admin} <= {200, 302}
+
+
+@pytest.mark.parametrize("name", sorted(POST_ONLY))
+def test_what_changes_things_refuses_get(
+    name: str, addresses: dict[str, str], people: People
+) -> None:
+    for person in (people.admin, people.anna):
+        assert people.client(person).get(addresses[name]).status_code in (403, 405)
+
+
+def test_a_form_from_another_site_is_refused(addresses: dict[str, str], people: People) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people.anna)
+    answered = client.post(addresses["annotate:answer"], {"choice": "left"})
+    assert answered.status_code == 403
+
+
+def test_pages_carry_the_strict_policy(people: People) -> None:
+    response = people.client(people.admin).get("/")
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
