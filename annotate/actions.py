@@ -106,8 +106,10 @@ def next_comparison(campaign: Campaign, annotator: User) -> Comparison | None:
         if held is None:
             if not _claim_first(free_for(campaign, annotator, now), annotator, now):
                 return None
-        elif held_by(campaign, annotator).filter(pk=held.pk, lease=held.lease).update(
-            leased_until=now + LEASE
+        elif (
+            held_by(campaign, annotator)
+            .filter(pk=held.pk, lease=held.lease)
+            .update(leased_until=now + LEASE)
         ):
             return held
         # Else another tab of the same person has answered it meanwhile: look again.

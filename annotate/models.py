@@ -128,7 +128,7 @@ class Export(models.Model):
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="exports")
     format = models.CharField(max_length=20)
-    file = models.UUIDField(default=uuid.uuid4, unique=True, help_text="its name in the data folder")
+    file = models.UUIDField(default=uuid.uuid4, unique=True, help_text="its name on the disk")
     row_count = models.PositiveIntegerField(null=True, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
     created_by = models.ForeignKey(

@@ -16,8 +16,8 @@ from annotate.forms import AnswerForm
 from annotate.models import Campaign, Judgement
 from annotate.queries import campaigns_of, last_judgement, progress_of
 from annotate.rendering import render_markdown
+from pairselect.accounts.middleware import by_htmx
 from pairselect.accounts.roles import signed_in
-
 
 NOTICES = {
     Outcome.PASSED_ON: "That comparison is no longer yours, so this answer was not stored.",
@@ -72,7 +72,7 @@ def undo(request: HttpRequest, campaign_pk: int) -> HttpResponse:
 def _after(request: HttpRequest, campaign: Campaign, notice: str) -> HttpResponse:
     """The next comparison in place where htmx asks; else by a redirect, so that a reload or the
     back button never sends an answer again."""
-    if request.htmx:
+    if by_htmx(request):
         return _desk(request, campaign, notice=notice)
     if notice:
         request.session["desk_notice"] = notice
@@ -100,5 +100,5 @@ def _desk(request: HttpRequest, campaign: Campaign, notice: str = "") -> HttpRes
             "token": comparison.lease,
             "answer_url": reverse("annotate:answer", args=[campaign.pk, comparison.pk]),
         }
-    page = "annotate/compare.html#desk" if request.htmx else "annotate/compare.html"
+    page = "annotate/compare.html#desk" if by_htmx(request) else "annotate/compare.html"
     return render(request, page, context)

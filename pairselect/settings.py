@@ -14,9 +14,7 @@ PAIRSELECT_MODEL = env.model("PAIRSELECT_MODEL", default="embedded:smollm2-135m"
 
 DEBUG = env.flag("PAIRSELECT_DEBUG", default=False)
 SECRET_KEY = env.secret_key("PAIRSELECT_SECRET_KEY", PAIRSELECT_DATA_DIR)
-ALLOWED_HOSTS = env.hosts(
-    "PAIRSELECT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]
-)
+ALLOWED_HOSTS = env.hosts("PAIRSELECT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 DATABASES = {"default": env.database("DATABASE_URL", PAIRSELECT_DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -3,6 +3,7 @@
 Nothing here knows of Django, so that the supervisor of a broken installation still speaks.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -136,10 +137,8 @@ def check_port(host: str, port: int) -> None:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _die_with_parent(number: int) -> Callable[[], None] | None:

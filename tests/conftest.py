@@ -26,6 +26,27 @@ class NoProgress:
     def check(self) -> None: ...
 
 
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A local folder with a tiny random Llama: the engine's real path, in milliseconds."""
+    from tests.pools.engine.conftest import save_llama, save_tokenizer
+
+    folder = tmp_path_factory.mktemp("tiny-model")
+    save_llama(folder)
+    save_tokenizer(folder)
+    return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def hearts_wait_for_the_transaction(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test inside one transaction locks SQLite, so another thread's heartbeat cannot write."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or not marker.kwargs.get("transaction"):
+        monkeypatch.setattr("pairselect.jobs.progress.BEAT_SECONDS", 3600.0)
+
+
 @pytest.fixture
 def progress() -> NoProgress:
     return NoProgress()

@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from pairselect.accounts.roles import ADMIN, ANNOTATOR
 
 
-class PersonForm(forms.ModelForm[User]):
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     role = forms.ChoiceField(
         choices=[
             (ANNOTATOR, "Annotator: compares completions"),

@@ -9,6 +9,11 @@ from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
 
+def by_htmx(request: HttpRequest) -> bool:
+    """Whether htmx asks, for a part of a page."""
+    return bool(getattr(request, "htmx", False))
+
+
 class HtmxLoginMiddleware:
     """Answer a lost login with a whole-page redirect, not with a login form inside a pane.
 

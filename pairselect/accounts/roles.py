@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
@@ -37,7 +37,7 @@ def admin_required(
             raise PermissionDenied("This page is for admins.")
         return view(request, *args, **kwargs)
 
-    return guarded
+    return cast("Callable[Concatenate[HttpRequest, P], HttpResponseBase]", guarded)
 
 
 def signed_in(request: HttpRequest) -> User:

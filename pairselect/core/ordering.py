@@ -51,7 +51,7 @@ def order_pairs(
 
     Notes
     -----
-    O(n²d) in all, with one (n, d) × (d, 2) product a step: about 2 s for n = 5,000 and d = 128.
+    O(n²d) in all, with one (n, d) × (d, 2) product a step: about 1 s for n = 5,000 and d = 128.
     """
     if isinstance(source, Design):
         source = source.problem

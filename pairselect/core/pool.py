@@ -1,67 +1,21 @@
-"""The pool of completions: who can be compared with whom.
+"""The pool of completions: which of them can be compared.
 
-Rows are sorted by prompt, and prompts by their number of completions, so that all prompts of one
-size form one dense block. Every pair of a block then has a number, its *pair id*: pairs are
-handled as ids (n,) inside the core and become rows of `features` (n, 2) only at its border.
+Pairs are handled as ids (n,) inside the core (see `blocks`) and become rows of `features` (n, 2)
+only at its border.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from pairselect.core import blocks
 from pairselect.core.arrays import DesignError, FloatArray, IntArray
 
 Scalar = TypeVar("Scalar", bound=np.generic)
-
-# Floats in one chunk's arrays: 8 MiB in float64, near the size of a core's cache.
-CHUNK_ENTRIES = 2**20
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive prompts that have the same number of completions."""
-
-    size: int  # completions a prompt
-    n_prompts: int
-    first_row: int
-    first_prompt: int
-    first_pair: int
-
-    @cached_property
-    def corners(self) -> tuple[IntArray, IntArray]:
-        """The two sides, i < j, of a prompt's pairs in the order of their ids."""
-        left, right = np.triu_indices(self.size, 1)
-        return left.astype(np.int64), right.astype(np.int64)
-
-    @property
-    def pairs_per_prompt(self) -> int:
-        return self.size * (self.size - 1) // 2
-
-    def chunks(self, width: int) -> Iterator[Block]:
-        """Split into blocks whose work arrays, `width` floats a row, stay small."""
-        step = max(1, CHUNK_ENTRIES // (self.size * (self.size + width)))
-        for start in range(0, self.n_prompts, step):
-            yield Block(
-                self.size,
-                min(step, self.n_prompts - start),
-                self.first_row + start * self.size,
-                self.first_prompt + start,
-                self.first_pair + start * self.pairs_per_prompt,
-            )
-
-    @property
-    def rows(self) -> slice:
-        return slice(self.first_row, self.first_row + self.n_prompts * self.size)
-
-    @property
-    def prompts(self) -> slice:
-        return slice(self.first_prompt, self.first_prompt + self.n_prompts)
 
 
 class CandidatePool:
@@ -126,7 +80,7 @@ class CandidatePool:
         self.rows: IntArray = order[np.count_nonzero(counts == 1) :].astype(np.int64)
         self._position = np.full(self.n_completions, -1, dtype=np.int64)
         self._position[self.rows] = np.arange(self.rows.size)
-        self.blocks = _blocks(counts[counts > 1])
+        self.blocks = blocks.group_by_size(counts[counts > 1])
         self.n_prompts = sum(block.n_prompts for block in self.blocks)
         self.prompt_of_row: IntArray = np.concatenate(
             [b.first_prompt + np.repeat(np.arange(b.n_prompts), b.size) for b in self.blocks]
@@ -195,7 +149,7 @@ class CandidatePool:
     def information(self, ids: IntArray, weights: FloatArray) -> FloatArray:
         """Σ_e w_e g_e g_eᵀ (d, d) over pairs given by id, in chunks."""
         total = np.zeros((self.dimension, self.dimension))
-        step = max(1, CHUNK_ENTRIES // self.dimension)
+        step = max(1, blocks.CHUNK_ENTRIES // self.dimension)
         for start in range(0, ids.size, step):
             part = slice(start, start + step)
             g = self.differences(ids[part])
@@ -285,18 +239,6 @@ class CandidatePool:
             raise DesignError(
                 "No candidate pair is left: all pairs are excluded or have the same text twice."
             )
-
-
-def _blocks(sizes: npt.NDArray[np.intp]) -> tuple[Block, ...]:
-    blocks: list[Block] = []
-    row = prompt = pair = 0
-    for size, count in zip(*np.unique(sizes, return_counts=True), strict=True):
-        block = Block(int(size), int(count), row, prompt, pair)
-        blocks.append(block)
-        row += block.n_prompts * block.size
-        prompt += block.n_prompts
-        pair += block.n_prompts * block.pairs_per_prompt
-    return tuple(blocks)
 
 
 def _finite(values: npt.ArrayLike, name: str) -> FloatArray:

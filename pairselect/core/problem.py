@@ -55,12 +55,7 @@ class TraceProblem:
         DesignError
             If M is singular, which only a ridge of zero allows.
         """
-        try:
-            lower = np.linalg.cholesky(self.base_information + design_information)
-        except np.linalg.LinAlgError:
-            raise DesignError(
-                "The chosen pairs do not identify every direction; use a positive ridge."
-            ) from None
+        lower = self._factor(design_information)
         half = np.linalg.solve(lower, self.target_root)  # L⁻¹R, with M = LLᵀ
         projection = np.linalg.solve(lower.T, half)
         return Point(
@@ -68,6 +63,21 @@ class TraceProblem:
             projection=projection,
             mean_sensitivity=float(np.sum(projection * (design_information @ projection))),
         )
+
+    def _factor(self, design_information: FloatArray) -> FloatArray:
+        """L with M = LLᵀ. Without a ridge, rounding can hide that M is singular."""
+        unidentified = DesignError(
+            "The chosen pairs do not identify every direction; use a positive ridge."
+        )
+        try:
+            lower = np.asarray(np.linalg.cholesky(self.base_information + design_information))
+        except np.linalg.LinAlgError:
+            raise unidentified from None
+        pivots = np.diag(lower)
+        rounding = self.pool.dimension * np.finfo(np.float64).eps
+        if self.ridge == 0 and pivots.min() ** 2 <= rounding * pivots.max() ** 2:
+            raise unidentified
+        return lower
 
     def best_pairs(self, point: Point) -> tuple[IntArray, float]:
         """The linear oracle: the n feasible pairs with the largest d_e, and a bound on Φ*.
@@ -91,6 +101,12 @@ class TraceProblem:
     def selection_information(self, ids: IntArray) -> FloatArray:
         """Σ_D of the design that puts 1/n on each of n pairs."""
         return self.pool.information(ids, np.full(ids.size, 1.0 / ids.size))
+
+    @property
+    def uniform_objective(self) -> float:
+        """Φ when every candidate pair is as likely as the cap allows: uniform, in the limit."""
+        rate = self.uniform_rate() / self.budget
+        return self.at(self.pool.spread_information(rate)).objective
 
     def uniform_rate(self) -> FloatArray:
         """Inclusion probability of each prompt's pairs, (n_prompts,), under uniform choice.

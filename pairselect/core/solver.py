@@ -84,7 +84,7 @@ class Design:
 
     @property
     def gap(self) -> float:
-        return self.objective / self.lower_bound - 1
+        return max(self.objective / self.lower_bound - 1, 0.0)
 
 
 def solve_trace_design(

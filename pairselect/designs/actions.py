@@ -101,3 +101,4 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
             selected_rows(design, arrays, selection, order), batch_size=2000
         )
         design.save()
+    progress.report(3, 3)

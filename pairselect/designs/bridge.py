@@ -1,5 +1,6 @@
 """Rows become arrays and arrays become rows: here alone. Ids stop here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ class PoolArrays:
     completion_ids: NDArray[np.int64]
     prompt_ids: NDArray[np.int64]
     log_probs: NDArray[np.float64]
-    reduction: dict[str, object]
+    reduction: Mapping[str, object]
 
 
 def pool_arrays(feature_set: FeatureSet) -> PoolArrays:

@@ -1,9 +1,11 @@
+from typing import Any
+
 from django import forms
 
 from pairselect.core import STRATEGIES
 from pairselect.designs.models import Design
 from pairselect.pools.models import Pool
-from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS
+from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS, pairs_at_most
 
 
 class DesignForm(forms.Form):
@@ -24,6 +26,16 @@ class DesignForm(forms.Form):
         label="Features",
     )
     seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0)
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        pool, budget = data.get("pool"), data.get("budget")
+        if pool is not None and budget is not None:
+            most = pairs_at_most(pool, data.get("max_per_prompt"))
+            if budget > most > 0:
+                cap = " under that cap" if data.get("max_per_prompt") else ""
+                self.add_error("budget", f"The pool has {most:,} pairs{cap}; ask for no more.")
+        return data
 
     def clean_method(self) -> str:
         return self.cleaned_data["method"] or Design.Method.EXACT

@@ -198,9 +198,7 @@ def sweep_stale_jobs() -> list[Job]:
         if not stale and not is_known_dead(job.worker):
             continue
         with transaction.atomic():
-            same = Job.objects.filter(
-                pk=job.pk, status=Job.Status.RUNNING, attempt=job.attempt
-            )
+            same = Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING, attempt=job.attempt)
             if job.cancel_requested:
                 _end(job, Job.Status.CANCELLED, "Cancelled.")
             elif job.attempt >= MOST_ATTEMPTS:
@@ -211,7 +209,9 @@ def sweep_stale_jobs() -> list[Job]:
                 swept.append(job)
     # A worker killed between taking the task and claiming the job leaves the job queued for ever.
     for job in Job.objects.filter(status=Job.Status.QUEUED, queued_at__lt=late):
-        if not DBTaskResult.objects.filter(pk=job.task_id or None, status="READY").exists():
+        if not (
+            job.task_id and DBTaskResult.objects.filter(pk=job.task_id, status="READY").exists()
+        ):
             _queue(job)
             swept.append(job)
     return swept

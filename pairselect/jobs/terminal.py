@@ -39,7 +39,7 @@ class JobCommand(BaseCommand):
 
     def _run(self, kind: str, subject_id: int) -> None:
         title = get_kind(kind).title
-        with tqdm(desc=title, file=self.stderr, dynamic_ncols=True) as bar:
+        with tqdm(desc=title, unit="", file=self.stderr, dynamic_ncols=True) as bar:
 
             def show(done: int, total: int, message: str) -> None:
                 bar.total = total or None

@@ -4,6 +4,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from pairselect.accounts.middleware import by_htmx
 from pairselect.accounts.roles import admin_required
 from pairselect.jobs.actions import cancel_job, retry_job
 from pairselect.jobs.models import Job
@@ -16,7 +17,7 @@ def job_progress(request: HttpRequest, pk: int) -> HttpResponse:
     polling ends by itself and the page shows what the job has made."""
     job = get_object_or_404(Job, pk=pk)
     response = render(request, "jobs/_progress.html", {"job": job})
-    if request.htmx and not job.is_active:
+    if by_htmx(request) and not job.is_active:
         response["HX-Refresh"] = "true"
     return response
 

@@ -1,8 +1,8 @@
 """Completions from prompts, and features from completions: in steps that survive a kill."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from django.conf import settings
@@ -24,6 +24,8 @@ from pairselect.pools.storage import FeatureStore, features_folder
 if TYPE_CHECKING:  # torch stays out of the web process
     from pairselect.pools.engine.generation import Finished, Generator, Request, Sampler
     from pairselect.pools.engine.loading import LanguageModel
+
+Key = tuple[int, int]  # of a completion: (prompt's id, index)
 
 ENCODE_CHUNK = 64  # completions between two saves
 
@@ -67,9 +69,7 @@ def create_pool(
     )
 
 
-def create_feature_set(
-    pool: Pool, *, model: str = "", kind: str = DEFAULT_FEATURES
-) -> FeatureSet:
+def create_feature_set(pool: Pool, *, model: str = "", kind: str = DEFAULT_FEATURES) -> FeatureSet:
     feature_set, _ = FeatureSet.objects.get_or_create(
         pool=pool, model=model or reference_model(pool), kind=kind
     )
@@ -114,10 +114,11 @@ def generate_pool(pool_id: int, progress: JobProgress) -> None:
     for chunk in generation.plan_chunks(requests, lm):
         chunk = [request for request in chunk if request.key not in stored]
         if chunk:
-            finished = _finish_chunk(generator, chunk, sampler, progress, len(stored), len(requests))
+            before, total = len(stored), len(requests)
+            finished = _finish_chunk(generator, chunk, sampler, progress, before, total)
             _store(pool, chunk, finished)
             stored.update(finished)
-            progress.report(len(stored), len(requests), "generating")
+            progress.report(len(stored), total, "generating")
     pool.completed_at = timezone.now()
     pool.save(update_fields=["completed_at"])
 
@@ -125,6 +126,7 @@ def generate_pool(pool_id: int, progress: JobProgress) -> None:
 def extract_features(feature_set_id: int, progress: JobProgress) -> None:
     """Encode every completion of the pool that has no features yet."""
     from pairselect.pools.engine import features
+    from pairselect.pools.engine.contract import PromptTooLong
 
     feature_set = FeatureSet.objects.select_related("pool").get(pk=feature_set_id)
     if feature_set.completed_at:
@@ -135,7 +137,7 @@ def extract_features(feature_set_id: int, progress: JobProgress) -> None:
     progress.report(0, len(completions), f"loading {feature_set.model}")
     lm = _load(feature_set.model)
     store = FeatureStore(
-        features_folder(feature_set), rows=len(completions), dimension=features.hidden_size(lm)
+        features_folder(feature_set), rows=len(completions), dimension=lm.hidden_size
     )
     for rows in store.missing(ENCODE_CHUNK):
         items = [
@@ -146,15 +148,15 @@ def extract_features(feature_set_id: int, progress: JobProgress) -> None:
             encoding = features.encode(
                 lm, items, [feature_set.kind], should_stop=progress.should_stop
             )
-        except features.PromptTooLong as problem:
+        except PromptTooLong as problem:
             raise JobError(str(problem)) from problem
         store.write(
             rows, encoding.features[feature_set.kind], encoding.log_probs, encoding.token_counts
         )
         progress.report(int(store.written.sum()), len(completions), "extracting features")
-    store.seal({"model": feature_set.model, "kind": feature_set.kind} | lm.fingerprint)
-    feature_set.dimension = features.hidden_size(lm)
-    feature_set.fingerprint = lm.fingerprint
+    store.seal({"kind": feature_set.kind, **lm.fingerprint})
+    feature_set.dimension = lm.hidden_size
+    feature_set.fingerprint = dict(lm.fingerprint)
     feature_set.completed_at = timezone.now()
     feature_set.save(update_fields=["dimension", "fingerprint", "completed_at"])
 
@@ -207,10 +209,10 @@ def _check_lengths(lm: "LanguageModel", prompts: Sequence[Prompt], *, room: int)
         )
 
 
-def _check_fingerprint(pool: Pool, fingerprint: dict[str, object]) -> None:
+def _check_fingerprint(pool: Pool, fingerprint: Mapping[str, str]) -> None:
     """A pool begun with one revision of a model is not finished with another."""
     if not pool.fingerprint:
-        pool.fingerprint = fingerprint
+        pool.fingerprint = dict(fingerprint)
         pool.save(update_fields=["fingerprint"])
         return
     for key in ("weights", "chat_template"):
@@ -228,35 +230,33 @@ def _finish_chunk(
     progress: JobProgress,
     stored: int,
     total: int,
-) -> "dict[tuple[int, int], Finished]":
+) -> "dict[Key, Finished]":
     from pairselect.pools.engine.generation import GenerationStopped
 
-    finished = {}
+    finished: dict[Key, Finished] = {}
     try:
         for completion in generator.generate(chunk, sampler, should_stop=progress.should_stop):
-            finished[completion.key] = completion
+            finished[cast(Key, completion.key)] = completion
             progress.report(stored + len(finished), total, "generating")
     except GenerationStopped as stopped:
         raise JobStopped from stopped
     return finished
 
 
-def _store(
-    pool: Pool, chunk: "list[Request]", finished: "dict[tuple[int, int], Finished]"
-) -> None:
-    Completion.objects.bulk_create(
-        [
+def _store(pool: Pool, chunk: "list[Request]", finished: "dict[Key, Finished]") -> None:
+    rows = []
+    for request in chunk:
+        prompt_id, index = key = cast(Key, request.key)
+        rows.append(
             Completion(
                 pool=pool,
-                prompt_id=request.key[0],
-                index=request.key[1],
-                text=finished[request.key].text,
-                finish_reason=finished[request.key].finish_reason,
-                token_count=finished[request.key].token_count,
+                prompt_id=prompt_id,
+                index=index,
+                text=finished[key].text,
+                finish_reason=finished[key].finish_reason,
+                token_count=finished[key].token_count,
                 seed=request.seed,
             )
-            for request in chunk
-        ],
-        # Another worker may have stored the chunk while this one was thought dead.
-        ignore_conflicts=True,
-    )
+        )
+    # Another worker may have stored the chunk while this one was thought dead.
+    Completion.objects.bulk_create(rows, ignore_conflicts=True)

@@ -14,7 +14,7 @@ class PromptFileForm(forms.Form):
 class PoolFileForm(forms.Form):
     name = forms.CharField(max_length=100)
     file = forms.FileField(
-        help_text='JSONL: {"prompt": "…", "completions": ["…", {"text": "…", "score": 0.5}]} a line.'
+        help_text='JSONL: {"prompt": "…", "completions": ["…", {"text": "…"}]} a line.'
     )
     model = forms.CharField(
         max_length=300, required=False, help_text="What wrote the completions, for your records."

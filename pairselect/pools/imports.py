@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def open_local(path: str) -> Iterator[File]:
+def open_local(path: str) -> "Iterator[File[bytes]]":
     """A file named on the command line; ``name`` is without its folders.
 
     Raises
@@ -38,7 +38,7 @@ def open_local(path: str) -> Iterator[File]:
 
 
 def stage_prompts(
-    file: File, *, name: str, file_name: str, created_by: User | None = None
+    file: "File[bytes]", *, name: str, file_name: str, created_by: User | None = None
 ) -> PromptSet:
     """Keep a copy of the file and make the prompt set, still empty, that its import will fill.
 
@@ -66,7 +66,7 @@ def stage_prompts(
 
 
 def stage_pool(
-    file: File, *, name: str, file_name: str, model: str = "", created_by: User | None = None
+    file: "File[bytes]", *, name: str, file_name: str, model: str = "", created_by: User | None = None
 ) -> Pool:
     """Keep a copy of a ready pool's file; prompt set and pool are made, empty, under one name."""
     if Pool.objects.filter(name=name, completed_at__isnull=False).exists():
@@ -171,7 +171,7 @@ def _imported(prompt_set: PromptSet, count: int) -> None:
     prompt_set.save(update_fields=["prompt_count", "imported_at"])
 
 
-def _sha256(file: File) -> str:
+def _sha256(file: "File[bytes]") -> str:
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)

@@ -11,8 +11,6 @@ class NameTaken(Exception):
     """The message says what has the name."""
 
 
-
-
 M = TypeVar("M", bound=models.Model)
 
 

@@ -119,30 +119,30 @@ def _object(text: str) -> Json:
     except orjson.JSONDecodeError as error:
         raise _BadLine(f"not JSON ({error.msg} at character {error.colno})") from None
     if not isinstance(value, dict):
-        raise _BadLine("not a JSON object, as {\"prompt\": \"…\"} is")
+        raise _BadLine('not a JSON object, as {"prompt": "…"} is')
     return value
 
 
 def _prompt(row: Json) -> PromptRow:
     if ("prompt" in row) == ("messages" in row):
-        raise _BadLine("needs either \"prompt\" or \"messages\"")
+        raise _BadLine('needs either "prompt" or "messages"')
     if "prompt" in row:
         messages = [{"role": "user", "content": _text(row["prompt"], "the prompt")}]
     else:
         messages = _messages(row["messages"])
     metadata = row.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise _BadLine("\"metadata\" is not an object")
+        raise _BadLine('"metadata" is not an object')
     return PromptRow(messages, _identifier(row.get("id")), metadata)
 
 
 def _messages(value: Any) -> list[dict[str, str]]:
     if not isinstance(value, list) or not value:
-        raise _BadLine("\"messages\" is not a list of messages")
+        raise _BadLine('"messages" is not a list of messages')
     messages = []
     for place, message in enumerate(value, start=1):
         if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise _BadLine(f"message {place} needs a \"role\": system, user or assistant")
+            raise _BadLine(f'message {place} needs a "role": system, user or assistant')
         if message["role"] == "system" and place > 1:
             raise _BadLine(f"message {place} is a system message; it can only be the first")
         messages.append(
@@ -172,16 +172,16 @@ def _identifier(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise _BadLine("\"id\" is neither a text nor a whole number")
+        raise _BadLine('"id" is neither a text nor a whole number')
     if len(str(value)) > 200:
-        raise _BadLine("\"id\" is longer than 200 characters")
+        raise _BadLine('"id" is longer than 200 characters')
     return str(value)
 
 
 def _pool_row(row: Json) -> PoolRow:
     completions = row.get("completions")
     if not isinstance(completions, list) or not completions:
-        raise _BadLine("\"completions\" is not a list of completions")
+        raise _BadLine('"completions" is not a list of completions')
     return PoolRow(
         _prompt(row), [_completion(value, i) for i, value in enumerate(completions, start=1)]
     )
@@ -191,7 +191,7 @@ def _completion(value: Any, place: int) -> CompletionRow:
     if isinstance(value, str):
         value = {"text": value}
     if not isinstance(value, dict):
-        raise _BadLine(f"completion {place} is neither a text nor an object with \"text\"")
+        raise _BadLine(f'completion {place} is neither a text nor an object with "text"')
     score = value.get("score")
     if score is not None and (isinstance(score, bool) or not isinstance(score, int | float)):
         raise _BadLine(f"the score of completion {place} is not a number")

@@ -13,9 +13,7 @@ def prompt_sets() -> QuerySet[PromptSet]:
 
 
 def pools() -> QuerySet[Pool]:
-    return Pool.objects.select_related("prompt_set").annotate(
-        completion_count=Count("completions")
-    )
+    return Pool.objects.select_related("prompt_set").annotate(completion_count=Count("completions"))
 
 
 def completions_in_order(pool: Pool) -> QuerySet[Completion]:
@@ -28,6 +26,17 @@ def completions_expected(pool: Pool) -> int:
     if pool.source == Pool.Source.GENERATED and pool.completions_per_prompt:
         return pool.prompt_set.prompt_count * pool.completions_per_prompt
     return pool.completions.count()
+
+
+def pairs_at_most(pool: Pool, max_per_prompt: int | None = None) -> int:
+    """How many pairs the pool offers: more than a design finds only if completions are equal."""
+    if pool.completed_at is None and pool.completions_per_prompt:
+        sizes = [pool.completions_per_prompt] * pool.prompt_set.prompt_count
+    else:
+        counts = pool.completions.order_by().values("prompt").annotate(size=Count("pk"))
+        sizes = list(counts.values_list("size", flat=True))
+    pairs = (size * (size - 1) // 2 for size in sizes)
+    return sum(min(count, max_per_prompt or count) for count in pairs)
 
 
 def reference_model(pool: Pool) -> str:

@@ -58,9 +58,7 @@ def prompt_set_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @admin_required
 def pool_list(request: HttpRequest) -> HttpResponse:
     found = list(pools())
-    jobs = last_jobs(
-        (kind, pool.pk) for pool in found for kind in ("generate_pool", "import_pool")
-    )
+    jobs = last_jobs((kind, pool.pk) for pool in found for kind in ("generate_pool", "import_pool"))
     rows = [
         (pool, jobs.get(("generate_pool", pool.pk)) or jobs.get(("import_pool", pool.pk)))
         for pool in found

@@ -128,9 +128,7 @@ def test_undo_leaves_other_peoples_answers(campaign: Campaign, people: People) -
     assert not undo(campaign, people.anna)
 
 
-def test_a_skip_is_undone_unless_somebody_has_the_pair(
-    campaign: Campaign, people: People
-) -> None:
+def test_a_skip_is_undone_unless_somebody_has_the_pair(campaign: Campaign, people: People) -> None:
     give(campaign, people.anna, "skip")
     assert undo(campaign, people.anna)
     assert take(campaign, people.anna).position == 0

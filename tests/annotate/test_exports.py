@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from annotate.actions import undo
 from annotate.exports import dpo_rows, export_path, pseudonym
 from annotate.models import Campaign, Export, Judgement
-from annotate.actions import undo
 from tests.conftest import People, give, make_campaign, run_queued_jobs
 
 

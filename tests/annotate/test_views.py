@@ -135,9 +135,7 @@ def test_an_answer_to_a_pair_that_was_passed_on_is_refused_in_words(
 @pytest.mark.parametrize(
     "data", [{}, {"choice": "left"}, {"choice": "best", "token": str(uuid.uuid4())}]
 )
-def test_nonsense_is_not_an_answer(
-    anna: Client, campaign: Campaign, data: dict[str, str]
-) -> None:
+def test_nonsense_is_not_an_answer(anna: Client, campaign: Campaign, data: dict[str, str]) -> None:
     page = anna.get(f"/work/{campaign.pk}/").content.decode()
     response = anna.post(action(page), data, headers=HTMX)
     assert "That was not an answer" in response.content.decode()

@@ -1,13 +1,9 @@
 """Small pools with known structure."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from pairselect.core import CandidatePool
-
-PoolMaker = Callable[..., CandidatePool]
 
 
 @pytest.fixture
@@ -37,8 +33,13 @@ def every_pair(prompt: np.ndarray) -> np.ndarray:
     return np.array([(i, j) for i in range(n) for j in range(i + 1, n) if prompt[i] == prompt[j]])
 
 
-def phi(pool_features: np.ndarray, pairs: np.ndarray, weights: np.ndarray, W: np.ndarray,
-        base: np.ndarray) -> float:
+def phi(
+    pool_features: np.ndarray,
+    pairs: np.ndarray,
+    weights: np.ndarray,
+    W: np.ndarray,
+    base: np.ndarray,
+) -> float:
     """Φ straight from the definition, with no code of the core."""
     g = pool_features[pairs[:, 0]] - pool_features[pairs[:, 1]]
     return float(np.trace(W @ np.linalg.inv(base + (g.T * weights) @ g)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pairselect.core import pool as pool_module
+from pairselect.core import blocks
 from pairselect.core.oracle import largest_pairs
 
 from .conftest import make_ragged
@@ -30,7 +30,7 @@ def by_sorting(pool, projection, count, per_prompt=None, without=(), offset=None
 @pytest.mark.parametrize("count", [1, 7, 30])
 @pytest.mark.parametrize("options", ["plain", "capped", "without", "offset", "all"])
 def test_oracle_equals_sorting_all_pairs(rng, monkeypatch, entries, count, options):
-    monkeypatch.setattr(pool_module, "CHUNK_ENTRIES", entries)
+    monkeypatch.setattr(blocks, "CHUNK_ENTRIES", entries)
     pool = make_ragged(rng, SIZES)
     projection = rng.standard_normal((4, 3))
     kwargs = {}

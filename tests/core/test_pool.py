@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pairselect.core import CandidatePool, DesignError
-from pairselect.core import pool as pool_module
+from pairselect.core import CandidatePool, DesignError, blocks
 
 from .conftest import every_pair, make_ragged
 
@@ -48,7 +47,7 @@ def test_prompt_of_a_pair_is_shared_by_the_labels(rng):
 
 @pytest.mark.parametrize("entries", [2**20, 40])
 def test_sums_over_pairs_equal_the_definition_in_any_chunking(rng, monkeypatch, entries):
-    monkeypatch.setattr(pool_module, "CHUNK_ENTRIES", entries)
+    monkeypatch.setattr(blocks, "CHUNK_ENTRIES", entries)
     x, prompt = raw_case(rng)
     pool = CandidatePool(x, prompt)
     pairs = every_pair(prompt)

@@ -49,7 +49,9 @@ def test_gradient_is_minus_the_sensitivity(rng, step, scale):
 
     def value(t):
         return problem.at(
-            pool.information(ids, w) + t * (
+            pool.information(ids, w)
+            + t
+            * (
                 pool.information(ids, np.maximum(towards, 0))
                 - pool.information(ids, np.maximum(-towards, 0))
             )
@@ -79,8 +81,13 @@ def test_bound_of_any_point_is_below_every_feasible_design(rng, cap, prior):
         pool, budget=9, max_per_prompt=cap, ridge=0.05, prior_information=prior * np.eye(4)
     )
     best = solve_trace_design(
-        pool, 9, max_per_prompt=cap, ridge=0.05, prior_information=prior * np.eye(4),
-        tolerance=1e-4, max_passes=300,
+        pool,
+        9,
+        max_per_prompt=cap,
+        ridge=0.05,
+        prior_information=prior * np.eye(4),
+        tolerance=1e-4,
+        max_passes=300,
     )
     for _ in range(50):
         weights = random_weights(rng, problem)  # need not respect the cap: the bound still holds

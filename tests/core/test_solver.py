@@ -85,7 +85,10 @@ def test_design_beats_uniform_and_uniform_is_the_definition(rng):
     design = solve_trace_design(CandidatePool(x, prompt), 10)
     pairs = every_pair(prompt)
     uniform = phi(
-        x, pairs, np.full(len(pairs), 1 / len(pairs)), design.problem.target,
+        x,
+        pairs,
+        np.full(len(pairs), 1 / len(pairs)),
+        design.problem.target,
         design.problem.base_information,
     )
     assert design.uniform_objective == pytest.approx(uniform, rel=1e-10)
@@ -250,9 +253,7 @@ def test_prior_information_moves_the_design_to_what_is_unknown():
     pool = CandidatePool(x, [0, 0, 1, 1])
     options = {"target": np.eye(2), "tolerance": 1e-6, "max_passes": 500}
     without = solve_trace_design(pool, 1, **options)
-    informed = solve_trace_design(
-        pool, 1, prior_information=np.diag([1e4, 0]), **options
-    )
+    informed = solve_trace_design(pool, 1, prior_information=np.diag([1e4, 0]), **options)
     weight = dict(zip(map(tuple, informed.pairs.tolist()), informed.weights, strict=True))
     assert len(without.pairs) == 2
     assert weight[2, 3] > 0.99

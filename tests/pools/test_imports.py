@@ -112,9 +112,7 @@ def test_import_pool_keeps_scores_and_models(tmp_path: Path) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("completions", [["only one"], ["same", "same"]])
-def test_a_pool_with_nothing_to_compare_is_refused(
-    tmp_path: Path, completions: list[str]
-) -> None:
+def test_a_pool_with_nothing_to_compare_is_refused(tmp_path: Path, completions: list[str]) -> None:
     row = {"prompt": "Q", "completions": completions}
     path = write(tmp_path / "p.jsonl", json.dumps(row).encode())
     with pytest.raises(CommandError, match="there is nothing to compare"):

@@ -89,9 +89,7 @@ def test_an_empty_file_is_refused(content: bytes) -> None:
 
 
 def test_a_ready_pool_is_read_in_both_forms() -> None:
-    rows = list(
-        read_pool(lines({"prompt": "Q", "completions": ["a", {"text": "b", "score": 1}]}))
-    )
+    rows = list(read_pool(lines({"prompt": "Q", "completions": ["a", {"text": "b", "score": 1}]})))
     assert [(c.text, c.score) for c in rows[0].completions] == [("a", None), ("b", 1.0)]
 
 

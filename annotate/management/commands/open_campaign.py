@@ -47,5 +47,5 @@ class Command(JobCommand):
             raise CommandError(str(problem)) from problem
         self.carry_out(work_for_campaign(campaign), enqueue=enqueue)
         if not enqueue:
-            count = campaign.comparisons.count()
-            self.stdout.write(f"“{campaign}” is open: {count:,} comparisons, {len(people)} annotators")
+            count = f"{campaign.comparisons.count():,} comparisons, {len(people)} annotators"
+            self.stdout.write(f"“{campaign}” is open: {count}")

@@ -10,7 +10,6 @@ from django.db.migrations.executor import MigrationExecutor
 from annotate.models import Campaign
 from pairselect.jobs.actions import sweep_stale_jobs
 from pairselect.jobs.models import Job
-from pairselect.jobs.registry import get_kind
 from pairselect.supervisor import Child, ChildBroken, PortTaken, Supervisor, check_port
 
 SWEEP_SECONDS = 5.0

@@ -105,8 +105,6 @@ def merge_prefills(
 
 def select_rows(cache: DynamicCache, rows: Sequence[int]) -> DynamicCache:
     """Replace the rows of a cache of any kind by `rows` of them, repeats allowed."""
-    states: Any = cache
-    for layer in states.layers:
-        if layer.is_initialized:
-            layer.reorder_cache(torch.tensor(rows, device=layer.device))
+    chosen: Any = torch.tensor(rows)  # each layer moves it to its own device
+    cache.reorder_cache(chosen)
     return cache

@@ -12,15 +12,15 @@ ShouldStop = Callable[[], bool]
 FinishReason = Literal["stop", "length"]
 
 
-class ModelUnavailable(Exception):  # noqa: N818 - it reads as a statement about the model
+class ModelUnavailable(Exception):
     """The model cannot be loaded. The message is one sentence that says what to do."""
 
 
-class PromptTooLong(ValueError):  # noqa: N818
+class PromptTooLong(ValueError):
     """A prompt with its completion exceeds the model's context. Says which, and by how much."""
 
 
-class GenerationStopped(Exception):  # noqa: N818
+class GenerationStopped(Exception):
     """The caller's ``should_stop`` said so. What was yielded before stands."""
 
 

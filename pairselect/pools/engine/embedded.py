@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,9 @@ def embedded_folder(data_dir: Path) -> Path:
     partial = Path(tempfile.mkdtemp(prefix=f".{_FOLDER}-", dir=models))
     try:
         _convert(source, partial)
-        partial.chmod(0o755)  # mkdtemp makes it private
+        partial.chmod(0o755)  # mkdtemp makes the folder private, safetensors the weights
+        for file in partial.iterdir():
+            file.chmod(0o644)
         _move_into_place(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -90,5 +92,6 @@ def _move_into_place(partial: Path, target: Path) -> None:
 def _remove_stale(models: Path) -> None:
     """Remove what killed conversions left behind."""
     for folder in models.glob(f".{_FOLDER}-*"):
-        if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process may be clearing up too
+            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -61,6 +62,11 @@ class LanguageModel:
         """Return the prompt's token ids; see `prompts.prompt_ids`."""
         return prompts.prompt_ids(self.tokenizer, messages)
 
+    @property
+    def hidden_size(self) -> int:
+        """The dimension of a hidden state, and so of every feature."""
+        return int(self.model.config.get_text_config().hidden_size)
+
     @cached_property
     def eos_ids(self) -> tuple[int, ...]:
         """Every token id that ends a completion; the tokenizer's own, where it has one, first."""
@@ -70,7 +76,13 @@ class LanguageModel:
         return tuple(dict.fromkeys(int(token) for token in ids if token is not None))
 
 
-def load_model(name: str, *, data_dir: Path, device: str | None = None) -> LanguageModel:
+def load_model(
+    name: str,
+    *,
+    data_dir: Path,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+) -> LanguageModel:
     """Load a model for generation and features.
 
     Parameters
@@ -82,6 +94,9 @@ def load_model(name: str, *, data_dir: Path, device: str | None = None) -> Langu
     device
         A torch device name. Default: CUDA where there is one, else the CPU.
 
+    dtype
+        The number format. Default: see `hardware.choose_dtype`.
+
     Raises
     ------
     ModelUnavailable
@@ -89,7 +104,7 @@ def load_model(name: str, *, data_dir: Path, device: str | None = None) -> Langu
     """
     source = _resolve(name, data_dir)
     target = choose_device(device)
-    dtype = choose_dtype(target)
+    dtype = dtype or choose_dtype(target)
     if target.type == "cpu":
         use_all_cores()
     with _quiet(), _explained(name):
@@ -159,7 +174,7 @@ def _explained(name: str) -> Iterator[None]:
     """Turn what transformers raises for a model that does not load into one sentence."""
     try:
         yield
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         if Path(name).expanduser().is_dir() or name == EMBEDDED:
             first = str(error).strip().split("\n")[0].rstrip(".")
             message = f"The model {name} could not be read, check its files ({first})."

@@ -26,9 +26,7 @@ class Command(JobCommand):
         parser.add_argument("--features", default=DEFAULT_FEATURES, choices=FEATURE_KINDS)
         parser.add_argument("--seed", type=int, default=0)
 
-    def handle(
-        self, *args: Any, pool: str, features: str, enqueue: bool, **options: Any
-    ) -> None:
+    def handle(self, *args: Any, pool: str, features: str, enqueue: bool, **options: Any) -> None:
         try:
             found = Pool.objects.get(name=pool)
         except Pool.DoesNotExist:

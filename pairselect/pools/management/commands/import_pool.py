@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -32,7 +33,7 @@ class Command(JobCommand):
     ) -> None:
         try:
             with open_local(file) as source:
-                pool = stage_pool(source, name=name, file_name=source.name, model=model)
+                pool = stage_pool(source, name=name, file_name=Path(file).name, model=model)
         except (NameTaken, OSError) as problem:
             raise CommandError(str(problem)) from problem
         work = work_for_pool(pool, features="" if no_features else DEFAULT_FEATURES)

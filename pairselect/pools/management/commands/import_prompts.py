@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -9,7 +10,7 @@ from pairselect.pools.naming import NameTaken
 
 
 class Command(JobCommand):
-    help = "Read a prompt set from JSONL: {\"prompt\": …} or {\"messages\": …} on each line."
+    help = 'Read a prompt set from JSONL: {"prompt": …} or {"messages": …} on each line.'
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -19,7 +20,7 @@ class Command(JobCommand):
     def handle(self, *args: Any, file: str, name: str, enqueue: bool, **options: Any) -> None:
         try:
             with open_local(file) as source:
-                prompt_set = stage_prompts(source, name=name, file_name=source.name)
+                prompt_set = stage_prompts(source, name=name, file_name=Path(file).name)
         except (NameTaken, OSError) as problem:
             raise CommandError(str(problem)) from problem
         try:

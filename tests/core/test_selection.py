@@ -1,0 +1,148 @@
+"""From weights to n pairs: certificate, brute force, randomisation, cap."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from pairselect.core import (
+    CandidatePool,
+    DesignError,
+    choose_pairs,
+    select_pairs,
+    solve_trace_design,
+)
+from pairselect.core.selection import largest_weights
+
+from .conftest import make_ragged, phi
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("cap", [None, 1])
+def test_certificate_of_the_exact_selection_holds_against_brute_force(seed, cap):
+    rng = np.random.default_rng(seed)
+    pool = make_ragged(rng, (3, 4, 2, 3), d=3)
+    design = solve_trace_design(pool, 4, max_per_prompt=cap, tolerance=1e-3, max_passes=300)
+    chosen = select_pairs(design)
+    problem, best = design.problem, np.inf
+    for ids in combinations(pool.candidate_ids(), 4):
+        choice = np.array(ids)
+        if cap is None or len(set(pool.pair_prompts(choice))) == 4:
+            best = min(best, problem.at(problem.selection_information(choice)).objective)
+    assert chosen.lower_bound <= best * (1 + 1e-12)
+    assert best <= chosen.objective * (1 + 1e-12)
+    assert chosen.objective <= best * 1.1  # a local optimum; the global one in 37 of 40 seeds
+
+
+@pytest.mark.parametrize("method", ["exact", "randomized"])
+@pytest.mark.parametrize("cap", [None, 1, 2])
+def test_selection_reports_what_it_chose(rng, method, cap):
+    x, prompt = rng.standard_normal((60, 3)), np.repeat(np.arange(12), 5)
+    pool = CandidatePool(x, prompt)
+    design = solve_trace_design(pool, 11, max_per_prompt=cap)
+    chosen = select_pairs(design, method=method, rng=rng)
+    pairs = chosen.pairs
+    assert pairs.shape == (11, 2)
+    assert len(np.unique(pairs, axis=0)) == 11
+    np.testing.assert_array_equal(prompt[pairs[:, 0]], prompt[pairs[:, 1]])
+    assert np.bincount(prompt[pairs[:, 0]]).max() <= (cap or 11)
+    g = x[pairs[:, 0]] - x[pairs[:, 1]]
+    W, base = design.problem.target, design.problem.base_information
+    assert chosen.objective == pytest.approx(phi(x, pairs, np.full(11, 1 / 11), W, base))
+    assert chosen.lower_bound >= design.lower_bound
+    assert chosen.gap == pytest.approx(chosen.objective / chosen.lower_bound - 1)
+    np.testing.assert_allclose(chosen.feature_distance, np.linalg.norm(g, axis=1))
+    h = x[design.pairs[:, 0]] - x[design.pairs[:, 1]]
+    N = np.linalg.inv(base + (h.T * design.weights) @ h)
+    np.testing.assert_allclose(chosen.sensitivity, np.einsum("nd,de,ne->n", g, N @ W @ N, g))
+    if method == "exact":
+        np.testing.assert_array_equal(chosen.inclusion_probability, 1)
+    else:
+        weight = dict(zip(map(tuple, design.pairs), design.weights, strict=True))
+        expected = [11 * weight[tuple(pair)] for pair in pairs]
+        np.testing.assert_allclose(chosen.inclusion_probability, expected)
+
+
+def test_randomized_pairs_come_with_probability_n_times_weight(rng):
+    pool = make_ragged(rng)
+    design = solve_trace_design(pool, 6, max_per_prompt=2, max_passes=3)
+    draws, count = 1500, np.zeros(len(design.weights))
+    for _ in range(draws):
+        pairs = select_pairs(design, method="randomized", rng=rng).pairs
+        count[np.searchsorted(design.pair_ids, pool.pair_ids(pairs))] += 1
+    p = 6 * design.weights
+    assert 0.05 < p.min() < 0.95  # something is random
+    assert np.all(np.abs(count / draws - p) <= 4 * np.sqrt(p * (1 - p) / draws) + 1e-12)
+
+
+def test_exact_is_at_least_as_good_as_rounding_and_the_mean_random_draw(rng):
+    pool = CandidatePool(rng.standard_normal((200, 6)), np.repeat(np.arange(40), 5))
+    design = solve_trace_design(pool, 25)
+    problem = design.problem
+    rounded = problem.at(problem.selection_information(largest_weights(design))).objective
+    exact = select_pairs(design).objective
+    drawn = [select_pairs(design, method="randomized", rng=rng).objective for _ in range(10)]
+    assert exact < rounded
+    assert exact < min(drawn)
+
+
+def test_largest_weights_respects_the_cap_and_breaks_ties_by_id(rng):
+    """Both largest weights are in the first prompt, which may give one."""
+    pool = make_ragged(rng, (4, 4))
+    design = solve_trace_design(pool, 2, max_per_prompt=1)
+    chances = np.array([0.25, 0.4, 0.35, 0.33, 0.34, 0.33])
+    capped = replace(design, pair_ids=np.array([0, 2, 3, 6, 7, 8]), weights=chances / 2)
+    assert largest_weights(capped).tolist() == [2, 7]
+    free = replace(capped, problem=replace(design.problem, max_per_prompt=None))
+    assert largest_weights(free).tolist() == [2, 3]
+    assert largest_weights(replace(free, weights=np.full(6, 1 / 6))).tolist() == [0, 2]
+
+
+def test_exact_needs_no_generator_and_repeats(ragged):
+    design = solve_trace_design(ragged, 5)
+    np.testing.assert_array_equal(select_pairs(design).pairs, select_pairs(design).pairs)
+
+
+def test_randomized_repeats_with_the_same_seed(ragged):
+    design = solve_trace_design(ragged, 5)
+    first, second = (
+        select_pairs(design, method="randomized", rng=np.random.default_rng(3)) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.pairs, second.pairs)
+
+
+@pytest.mark.parametrize("method", ["exact", "randomized"])
+def test_every_pair_is_chosen_when_the_budget_allows(ragged, rng, method):
+    chosen = choose_pairs(ragged, budget=ragged.n_pairs, method=method, rng=rng)
+    assert len(np.unique(chosen.pairs, axis=0)) == ragged.n_pairs
+    assert chosen.gap == pytest.approx(0, abs=1e-12)
+
+
+def test_same_texts_are_never_chosen_even_when_the_budget_needs_almost_all(rng):
+    x, prompt = rng.standard_normal((20, 3)), np.repeat(np.arange(4), 5)
+    text = np.tile([0, 0, 1, 1, 2], 4)
+    pool = CandidatePool(x, prompt, text_id=text)
+    assert pool.n_pairs == 4 * 8
+    for strategy, method in [("trace", "exact"), ("trace", "randomized"), ("uniform", "exact")]:
+        for cap, budget in [(None, 31), (7, 27)]:
+            chosen = choose_pairs(
+                pool, strategy=strategy, method=method, budget=budget, max_per_prompt=cap, rng=rng
+            )
+            assert np.all(text[chosen.pairs[:, 0]] != text[chosen.pairs[:, 1]])
+
+
+def test_bad_requests_are_refused(ragged, rng):
+    design = solve_trace_design(ragged, 5)
+    with pytest.raises(DesignError, match="needs rng"):
+        select_pairs(design, method="randomized")
+    with pytest.raises(DesignError, match='method must be "exact"'):
+        select_pairs(design, method="greedy", rng=rng)
+
+
+def test_fewer_pairs_than_directions_without_a_ridge_are_refused(rng):
+    pool = CandidatePool(rng.standard_normal((20, 6)), np.repeat(np.arange(4), 5))
+    design = solve_trace_design(pool, 3, ridge=0, tolerance=0.05)
+    assert np.isfinite(design.objective)  # the weights identify all six directions
+    with pytest.raises(DesignError, match="use a positive ridge"):
+        select_pairs(design)

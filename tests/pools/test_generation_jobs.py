@@ -1,0 +1,254 @@
+"""Pools and features by a real (tiny) model: resumed, repeated, cancelled, refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from pairselect.jobs.actions import enqueue_in_turn, last_job
+from pairselect.jobs.progress import JobError, JobStopped
+from pairselect.pools import actions
+from pairselect.pools.engine import features as engine_features
+from pairselect.pools.models import Completion, FeatureSet, Pool, PromptSet
+from pairselect.pools.queries import FEATURE_KINDS
+from pairselect.pools.storage import features_folder, load_arrays
+from tests.conftest import NoProgress, People, run_queued_jobs
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> PromptSet:
+    path = tmp_path / "prompts.jsonl"
+    rows = [{"prompt": f"Say {'very ' * k}little"} for k in range(5)]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    call_command("import_prompts", str(path), "--name", "prompts")
+    return PromptSet.objects.get()
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two prompts of three completions a chunk, so that a pool has three chunks."""
+    from pairselect.pools.engine import generation
+
+    whole = generation.plan_chunks
+    monkeypatch.setattr(generation, "plan_chunks", lambda r, lm: whole(r, lm, rows=6))
+    monkeypatch.setattr(actions, "ENCODE_CHUNK", 4)
+
+
+def generate(model: str, name: str = "pool", *options: str) -> Pool:
+    call_command(
+        "generate_pool",
+        "prompts",
+        "--name",
+        name,
+        "--model",
+        model,
+        "--completions=3",
+        "--max-new-tokens=8",
+        *options,
+    )
+    return Pool.objects.get(name=name)
+
+
+class StopAfter(NoProgress):
+    """A worker that dies after so many reports of a finished step."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def report(self, done: int, total: int, message: str = "") -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise JobStopped
+
+
+def test_generate_pool_makes_every_completion_and_its_features(
+    prompts: PromptSet, tiny_model: str
+) -> None:
+    pool = generate(tiny_model)
+    assert pool.completed_at is not None
+    assert pool.completions.count() == 15
+    assert set(pool.completions.values_list("finish_reason", flat=True)) <= {"stop", "length"}
+    assert pool.fingerprint["weights"]
+    feature_set = FeatureSet.objects.get()
+    arrays, log_probs, counts = load_arrays(feature_set)
+    assert arrays.shape == (15, feature_set.dimension) == (15, 32)
+    assert np.isfinite(arrays).all()
+    assert (log_probs <= 0).all()
+    assert (counts >= 0).all()
+    manifest = json.loads((features_folder(feature_set) / "manifest.json").read_text())
+    assert (manifest["rows"], manifest["kind"]) == (15, "mean_middle")
+
+
+def test_the_same_seed_gives_the_same_pool_and_another_another(
+    prompts: PromptSet, tiny_model: str
+) -> None:
+    def texts(pool: Pool) -> list[str]:
+        return list(pool.completions.order_by("prompt__position", "index").values_list("text"))
+
+    one = texts(generate(tiny_model, "one", "--no-features"))
+    same = texts(generate(tiny_model, "same", "--no-features"))
+    other = texts(generate(tiny_model, "other", "--no-features", "--seed=1"))
+    assert one == same
+    assert one != other
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_killed_generation_goes_on_and_repeats_nothing(
+    prompts: PromptSet, tiny_model: str
+) -> None:
+    whole = generate(tiny_model, "whole", "--no-features")
+    cut = actions.create_pool(
+        prompts, name="cut", model=tiny_model, completions=3, max_new_tokens=8
+    )
+    # Loading, six completions, the first chunk's own report, two of the second chunk.
+    with pytest.raises(JobStopped):
+        actions.generate_pool(cut.pk, StopAfter(10))  # type: ignore[arg-type]
+    before = dict(cut.completions.values_list("pk", "created_at"))
+    assert len(before) == 6
+    call_command("generate_pool", "prompts", "--name=cut", f"--model={tiny_model}",
+                 "--completions=3", "--max-new-tokens=8", "--no-features")  # fmt: skip
+    after = dict(cut.completions.values_list("pk", "created_at"))
+    assert len(after) == 15
+    assert before.items() <= after.items()
+    same = [
+        list(pool.completions.order_by("prompt__position", "index").values_list("text"))
+        for pool in (whole, cut)
+    ]
+    assert same[0] == same[1]
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_killed_extraction_goes_on_and_repeats_nothing(
+    prompts: PromptSet, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = generate(tiny_model, "pool", "--no-features")
+    feature_set = actions.create_feature_set(pool)
+    with pytest.raises(JobStopped):
+        actions.extract_features(feature_set.pk, StopAfter(3))  # type: ignore[arg-type]
+    encoded: list[int] = []
+    encode = engine_features.encode
+
+    def counting(lm, items, *args, **kwargs):  # type: ignore[no-untyped-def]
+        encoded.append(len(items))
+        return encode(lm, items, *args, **kwargs)
+
+    monkeypatch.setattr(engine_features, "encode", counting)
+    actions.extract_features(feature_set.pk, NoProgress())  # type: ignore[arg-type]
+    assert sum(encoded) == 15 - 3 * 4  # three chunks of four were written before
+    resumed, _, _ = load_arrays(feature_set)
+    again = actions.create_feature_set(pool, model=tiny_model, kind="last_token")
+    assert again.pk != feature_set.pk
+    assert np.isfinite(resumed).all()
+    assert (np.abs(resumed).sum(axis=1) > 0).all()
+
+
+def test_prompts_longer_than_the_context_are_refused_before_anything_is_made(
+    tmp_path: Path, tiny_model: str
+) -> None:
+    path = tmp_path / "long.jsonl"
+    rows = [{"prompt": "short"}, {"prompt": "x" * 200}]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    call_command("import_prompts", str(path), "--name", "prompts")
+    with pytest.raises(CommandError, match="1 of the prompts leave no room .* prompt 2 has"):
+        generate(tiny_model)
+    assert Completion.objects.count() == 0
+
+
+def test_a_model_that_does_not_exist_is_said(prompts: PromptSet) -> None:
+    with pytest.raises(CommandError, match="There is no folder /nowhere"):
+        generate("/nowhere")
+    with pytest.raises(CommandError, match="embedded:smollm2-135m"):
+        generate("embedded:gpt-9")
+
+
+def test_a_failed_pool_does_not_keep_its_name(prompts: PromptSet, tiny_model: str) -> None:
+    with pytest.raises(CommandError):
+        generate("/nowhere")
+    assert generate(tiny_model).completed_at is not None
+
+
+def test_a_pool_with_other_settings_keeps_its_name(prompts: PromptSet, tiny_model: str) -> None:
+    generate(tiny_model, "pool", "--no-features")
+    with pytest.raises(CommandError, match="There is a pool named “pool” with other settings"):
+        generate(tiny_model, "pool", "--seed=9")
+    assert Completion.objects.count() == 15
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("--completions=1", "--completions"), ("--temperature=-1", "--temperature"),
+     ("--top-p=0", "--top-p"), ("--max-new-tokens=0", "--max-new-tokens")],
+)  # fmt: skip
+def test_options_out_of_range_are_refused(
+    prompts: PromptSet, tiny_model: str, option: str, said: str
+) -> None:
+    with pytest.raises(CommandError, match=said):
+        generate(tiny_model, "pool", option)
+    assert Pool.objects.count() == 0
+
+
+def test_a_pool_begun_with_another_revision_is_not_finished(
+    prompts: PromptSet, tiny_model: str
+) -> None:
+    pool = actions.create_pool(prompts, name="old", model=tiny_model, completions=3, max_new_tokens=8)
+    Pool.objects.filter(pk=pool.pk).update(fingerprint={"weights": "other", "chat_template": "x"})
+    with pytest.raises(JobError, match="begun with another revision"):
+        actions.generate_pool(pool.pk, NoProgress())  # type: ignore[arg-type]
+
+
+def test_features_by_both_names(prompts: PromptSet, tiny_model: str) -> None:
+    generate(tiny_model)
+    call_command("extract_features", "pool", "--kind=last_token")
+    middle, last = (load_arrays(FeatureSet.objects.get(kind=kind))[0] for kind in FEATURE_KINDS)
+    assert not np.allclose(middle, last)
+
+
+def test_the_kinds_offered_are_the_engines() -> None:
+    assert tuple(engine_features.FEATURE_KINDS) == FEATURE_KINDS
+
+
+def test_a_ready_pool_gets_features_of_the_settings_model(
+    tmp_path: Path, tiny_model: str
+) -> None:
+    path = tmp_path / "pool.jsonl"
+    rows = [{"prompt": "Q", "completions": ["a", "", "a longer one"]}]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    with override_settings(PAIRSELECT_MODEL=tiny_model):
+        call_command("import_pool", str(path), "--name", "ready")
+    features, log_probs, counts = load_arrays(FeatureSet.objects.get(model=tiny_model))
+    assert (features.shape, np.isfinite(log_probs).all(), counts[1]) == ((3, 32), True, 0)
+
+
+def test_a_pool_by_page_is_made_by_a_worker(
+    prompts: PromptSet, tiny_model: str, people: People
+) -> None:
+    client = people.client(people.admin)
+    with override_settings(PAIRSELECT_MODEL=tiny_model):
+        form = {"prompt_set": prompts.pk, "name": "web", "completions": 2, "max_new_tokens": 4,
+                "temperature": 1, "top_p": 1, "seed": 0, "model": "/etc"}  # fmt: skip
+        response = client.post("/pools/new/", form)
+    pool = Pool.objects.get()
+    assert pool.model == tiny_model  # which files are opened is not a form's to say
+    assert response.headers["Location"] == f"/pools/{pool.pk}/"
+    assert "Cancel" in client.get(f"/pools/{pool.pk}/").content.decode()
+    run_queued_jobs()
+    page = client.get(f"/pools/{pool.pk}/").content.decode()
+    assert "10 completions" in page
+    assert "Choose pairs" in page
+
+
+def test_followers_wait_for_the_pool(prompts: PromptSet, tiny_model: str) -> None:
+    pool = actions.create_pool(prompts, name="p", model=tiny_model, completions=2, max_new_tokens=8)
+    enqueue_in_turn(actions.work_for_pool(pool))
+    feature_set = FeatureSet.objects.get()
+    job = last_job("extract_features", feature_set.pk)
+    assert job is not None
+    assert job.status == "waiting"
+    run_queued_jobs()
+    job.refresh_from_db()
+    assert job.status == "done"
