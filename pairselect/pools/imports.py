@@ -66,7 +66,12 @@ def stage_prompts(
 
 
 def stage_pool(
-    file: "File[bytes]", *, name: str, file_name: str, model: str = "", created_by: User | None = None
+    file: "File[bytes]",
+    *,
+    name: str,
+    file_name: str,
+    model: str = "",
+    created_by: User | None = None,
 ) -> Pool:
     """Keep a copy of a ready pool's file; prompt set and pool are made, empty, under one name."""
     if Pool.objects.filter(name=name, completed_at__isnull=False).exists():

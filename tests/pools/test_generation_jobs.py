@@ -195,7 +195,9 @@ def test_options_out_of_range_are_refused(
 def test_a_pool_begun_with_another_revision_is_not_finished(
     prompts: PromptSet, tiny_model: str
 ) -> None:
-    pool = actions.create_pool(prompts, name="old", model=tiny_model, completions=3, max_new_tokens=8)
+    pool = actions.create_pool(
+        prompts, name="old", model=tiny_model, completions=3, max_new_tokens=8
+    )
     Pool.objects.filter(pk=pool.pk).update(fingerprint={"weights": "other", "chat_template": "x"})
     with pytest.raises(JobError, match="begun with another revision"):
         actions.generate_pool(pool.pk, NoProgress())  # type: ignore[arg-type]
@@ -212,9 +214,7 @@ def test_the_kinds_offered_are_the_engines() -> None:
     assert tuple(engine_features.FEATURE_KINDS) == FEATURE_KINDS
 
 
-def test_a_ready_pool_gets_features_of_the_settings_model(
-    tmp_path: Path, tiny_model: str
-) -> None:
+def test_a_ready_pool_gets_features_of_the_settings_model(tmp_path: Path, tiny_model: str) -> None:
     path = tmp_path / "pool.jsonl"
     rows = [{"prompt": "Q", "completions": ["a", "", "a longer one"]}]
     path.write_text("\n".join(json.dumps(row) for row in rows))
