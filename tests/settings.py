@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as manage.py does
 folder = os.environ["PAIRSELECT_DATA_DIR"] = tempfile.mkdtemp(prefix="pairselect-test-")
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
 

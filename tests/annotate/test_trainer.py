@@ -1,0 +1,103 @@
+"""The file in the hands of the real loader and the real trainer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+
+from annotate.models import Campaign
+from tests.conftest import People, give, make_campaign
+
+pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture
+def labelled(people: People, tiny_model: str) -> Campaign:
+    campaign = make_campaign(people.anna, prompts=6)
+    prompt = campaign.design.pool.prompt_set.prompts.get(position=1)
+    prompt.messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Why?"},
+    ]
+    prompt.metadata = {"kind": "conversation"}
+    prompt.save()
+    pool = campaign.design.pool
+    pool.model = tiny_model
+    pool.save()
+    for choice in ("left", "right", "tie", "left", "both_bad", "right"):
+        give(campaign, people.anna, choice)
+    return campaign
+
+
+def export(campaign: Campaign, folder: Path, form: str) -> Any:
+    import datasets
+
+    out = folder / f"{form}.jsonl"
+    call_command("export_dataset", campaign.name, "--output", str(out), "--format", form)
+    return datasets.load_dataset(
+        "json", data_files=str(out), split="train", cache_dir=str(folder / "cache")
+    )
+
+
+def take_a_step(dataset: Any, model: str, folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DPOConfig, DPOTrainer
+
+    trainer = DPOTrainer(
+        model=AutoModelForCausalLM.from_pretrained(model),
+        args=DPOConfig(
+            output_dir=str(folder / "run"),
+            max_steps=1,
+            per_device_train_batch_size=4,
+            report_to=[],
+            save_strategy="no",
+            logging_steps=1,
+            learning_rate=1e-3,
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            disable_tqdm=True,
+        ),
+        train_dataset=dataset,
+        processing_class=AutoTokenizer.from_pretrained(model),
+    )
+    before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+    result = trainer.train()
+    moved = sum(
+        not before[name].equal(p.detach().cpu()) for name, p in trainer.model.named_parameters()
+    )
+    return trainer, result, moved
+
+
+@pytest.mark.parametrize("form", ["trl", "trl-standard"])
+def test_dpo_trainer_takes_a_step(
+    labelled: Campaign, tmp_path: Path, tiny_model: str, form: str
+) -> None:
+    dataset = export(labelled, tmp_path, form)
+    assert dataset.num_rows == 4
+    assert set(dataset.column_names) == {"prompt", "chosen", "rejected", "metadata"}
+    trainer, result, moved = take_a_step(dataset, tiny_model, tmp_path)
+    assert result.global_step == 1
+    assert result.training_loss == pytest.approx(0.6931, abs=1e-3)  # log 2: policy = reference
+    assert moved > 0
+    assert len(trainer.train_dataset) == 4  # no row was dropped
+
+
+def test_the_standard_prompt_is_the_text_that_the_model_was_given(
+    labelled: Campaign, tmp_path: Path, tiny_model: str
+) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    conversational = export(labelled, tmp_path, "trl")
+    standard = export(labelled, tmp_path, "trl-standard")
+    for given, row in zip(conversational, standard, strict=True):
+        expected = tokenizer.apply_chat_template(
+            given["prompt"], tokenize=False, add_generation_prompt=True
+        )
+        assert row["prompt"] == expected
+        assert row["chosen"] == given["chosen"][0]["content"]
