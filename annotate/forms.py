@@ -17,6 +17,7 @@ class AnnotatorsForm(forms.Form):
         User.objects.filter(is_active=True, groups__name=ANNOTATOR).order_by("username"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
+        label="Who compares",
     )
 
 

@@ -118,6 +118,7 @@ def make_design(pool: Pool) -> Design:
         budget=len(prompts),
         objective=2.0,
         uniform_objective=3.0,
+        random_objective=3.5,
         lower_bound=1.9,
         solved_at=timezone.now(),
     )

@@ -10,7 +10,7 @@ from pairselect.core.problem import TraceProblem, trace_problem
 from pairselect.core.reduction import Reduction, ReductionSettings, reduce_features
 from pairselect.core.selection import METHODS, Selection, describe_selection, select_pairs
 from pairselect.core.solver import Design, Status, solve_trace_design
-from pairselect.core.strategies import STRATEGIES, Request, choose_pairs, strategy
+from pairselect.core.strategies import STRATEGIES, Request, choose_pairs, random_selections, strategy
 from pairselect.core.targets import TARGETS, effective_rank, target_information
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "describe_selection",
     "effective_rank",
     "order_pairs",
+    "random_selections",
     "reduce_features",
     "select_pairs",
     "solve_trace_design",

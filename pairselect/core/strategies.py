@@ -111,7 +111,20 @@ def uniform(request: Request) -> Selection:
     Without a cap, a simple random sample of the candidate pairs: each with n / n_pairs. With a
     cap, a sample with the probabilities of `TraceProblem.uniform_rate`, spread evenly over prompts.
     """
-    problem, rng = request.problem, request.generator()
+    return _uniform_sample(request.problem, request.generator())
+
+
+def random_selections(
+    problem: TraceProblem, rng: np.random.Generator, *, draws: int
+) -> list[Selection]:
+    """What as many random pairs would have been: the honest comparison for a choice of n.
+
+    `TraceProblem.uniform_objective` is their limit for many pairs, and flatters them for few.
+    """
+    return [_uniform_sample(problem, rng) for _ in range(draws)]
+
+
+def _uniform_sample(problem: TraceProblem, rng: np.random.Generator) -> Selection:
     pool, n = problem.pool, problem.budget
     if problem.max_per_prompt is None:
         ranks = np.sort(rng.choice(pool.n_pairs, n, replace=False))

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from pairselect.core import DesignError, choose_pairs, order_pairs
+from pairselect.core import DesignError, choose_pairs, order_pairs, random_selections
 from pairselect.designs.bridge import pool_arrays, selected_rows
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.jobs.actions import Work, is_active
@@ -17,6 +17,19 @@ from pairselect.pools.actions import work_for_pool
 from pairselect.pools.models import Pool
 from pairselect.pools.naming import row_named
 from pairselect.pools.queries import finished_features
+
+
+MOST_DIMENSIONS = 128  # arXiv:2606.19607 reduces to 128
+RANDOM_DRAWS = 10
+
+
+def dimension_for(budget: int) -> int:
+    """Half the budget, 4 to 128.
+
+    n pairs say nothing of d > n directions: Φ is then the ridge's alone, and no choice of pairs
+    is near the bound. Two labels a direction leave the design something to choose.
+    """
+    return min(max(budget // 2, 4), MOST_DIMENSIONS)
 
 
 def create_design(
@@ -61,7 +74,8 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
     started = time.monotonic()
     progress.report(0, 3, "reading the pool")
     try:
-        arrays = pool_arrays(features)
+        dimension = design.dimension or dimension_for(design.budget)
+        arrays = pool_arrays(features, dimension=dimension)
         progress.report(1, 3, "choosing pairs")
         rng = np.random.default_rng(design.seed)
         selection = choose_pairs(
@@ -77,6 +91,7 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
         )
         progress.report(2, 3, "ordering the queue")
         order = order_pairs(selection.problem, selection.pairs)
+        random = random_selections(selection.problem, rng, draws=RANDOM_DRAWS)
     except DesignError as problem:
         raise JobError(str(problem)) from problem
     except FileNotFoundError as problem:
@@ -85,6 +100,7 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
         ) from problem
     design.objective = selection.objective
     design.uniform_objective = selection.problem.uniform_objective
+    design.random_objective = float(np.mean([one.objective for one in random]))
     design.lower_bound = selection.lower_bound
     if selection.design is not None:
         design.relaxed_objective = selection.design.objective

@@ -24,8 +24,8 @@ class PoolArrays:
     reduction: Mapping[str, object]
 
 
-def pool_arrays(feature_set: FeatureSet) -> PoolArrays:
-    """The pool's completions as the core takes them, features reduced.
+def pool_arrays(feature_set: FeatureSet, *, dimension: int) -> PoolArrays:
+    """The pool's completions as the core takes them, features reduced to ``dimension`` at most.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def pool_arrays(feature_set: FeatureSet) -> PoolArrays:
     for row, (pk, prompt_id, text) in enumerate(rows.iterator(chunk_size=2000)):
         ids[row], prompt_ids[row] = pk, prompt_id
         text_ids[row] = seen.setdefault(" ".join(text.split()), len(seen))
-    reduction = reduce_features(raw, prompt_ids)
+    reduction = reduce_features(raw, prompt_ids, dimension=dimension)
     candidates = CandidatePool(
         reduction.features, prompt_ids, np.asarray(log_probs), text_id=text_ids
     )

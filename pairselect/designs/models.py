@@ -19,6 +19,9 @@ class Design(models.Model):
     method = models.CharField(max_length=12, choices=Method.choices, default=Method.EXACT)
     budget = models.PositiveIntegerField(help_text="n, the number of pairs to label")
     max_per_prompt = models.PositiveIntegerField(null=True, blank=True)
+    dimension = models.PositiveIntegerField(
+        null=True, blank=True, help_text="of the reduced features, at most; empty: by the budget"
+    )
     ridge = models.FloatField(default=1e-3)
     tolerance = models.FloatField(default=0.01)
     target = models.CharField(max_length=10, default="samples")
@@ -28,6 +31,9 @@ class Design(models.Model):
     relaxed_objective = models.FloatField(null=True, blank=True, help_text="Φ of the weights")
     lower_bound = models.FloatField(null=True, blank=True, help_text="no design is below")
     uniform_objective = models.FloatField(null=True, blank=True, help_text="Φ of all pairs alike")
+    random_objective = models.FloatField(
+        null=True, blank=True, help_text="Φ of as many random pairs, the mean of several draws"
+    )
     passes = models.PositiveIntegerField(null=True, blank=True)
     status = models.CharField(max_length=40, blank=True)
     message = models.CharField(max_length=500, blank=True)
@@ -56,10 +62,10 @@ class Design(models.Model):
 
     @property
     def gain(self) -> float | None:
-        """Φ of uniform over Φ of the chosen pairs: what a label here is worth in random ones."""
-        if not self.objective or self.uniform_objective is None:
+        """Φ of as many random pairs over Φ of the chosen ones."""
+        if not self.objective or self.random_objective is None:
             return None
-        return self.uniform_objective / self.objective
+        return self.random_objective / self.objective
 
 
 class SelectedPair(models.Model):

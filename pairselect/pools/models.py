@@ -2,6 +2,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.utils.text import Truncator
 
 
 class PromptSet(models.Model):
@@ -43,7 +44,7 @@ class Prompt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.messages[-1]["content"])[:80]
+        return Truncator(self.messages[-1]["content"]).chars(120)
 
 
 class Pool(models.Model):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from pairselect.designs.actions import dimension_for
 from pairselect.designs.bridge import pool_arrays
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.pools.models import Completion, FeatureSet, Pool
@@ -50,7 +51,9 @@ def test_design_pairs_fills_the_queue_with_a_certificate(pool: Pool) -> None:
     assert found.lower_bound is not None
     assert found.objective is not None
     assert found.uniform_objective is not None
-    assert found.lower_bound <= found.objective < found.uniform_objective
+    assert found.random_objective is not None
+    assert found.lower_bound <= found.objective < found.random_objective
+    assert found.objective < found.uniform_objective < found.random_objective
     assert found.gap is not None
     assert 0 <= found.gap < 0.1
     assert found.candidate_count == 10 * 10
@@ -61,7 +64,7 @@ def test_design_pairs_fills_the_queue_with_a_certificate(pool: Pool) -> None:
 
 def test_every_pair_says_why_it_was_chosen(pool: Pool) -> None:
     found = design()
-    arrays = pool_arrays(FeatureSet.objects.get())
+    arrays = pool_arrays(FeatureSet.objects.get(), dimension=10)
     row = {int(pk): i for i, pk in enumerate(arrays.completion_ids)}
     _, log_probs, _ = load_arrays(FeatureSet.objects.get())
     for pair in found.pairs.select_related("first", "second"):
@@ -143,6 +146,15 @@ def test_lost_features_are_said(pool: Pool) -> None:
     remove_arrays(FeatureSet.objects.get())
     with pytest.raises(CommandError, match="gone from the data folder"):
         design()
+
+
+@pytest.mark.parametrize(("budget", "dimension"), [(3, 4), (60, 30), (5000, 128)])
+def test_the_dimension_follows_the_budget(budget: int, dimension: int) -> None:
+    assert dimension_for(budget) == dimension
+
+
+def test_the_dimension_can_be_chosen(pool: Pool) -> None:
+    assert design("--dimension=3").reduction["dimension"] == 3
 
 
 def test_an_unknown_pool_is_said() -> None:

@@ -45,13 +45,13 @@ class Command(BaseCommand):
             strategy="trace",
             method="exact",
             feature_kind=DEFAULT_FEATURES,
+            dimension=None,
             seed=0,
         )
         campaign = create_campaign(
             design,
             name=NAME,
             annotators=User.objects.filter(username="annotator"),
-            instructions="Which answer would you rather have been given?",
         )
         enqueue_in_turn(work_for_campaign(campaign))
 

@@ -24,6 +24,7 @@ class Command(JobCommand):
         parser.add_argument("--method", default="exact", choices=Design.Method.values)
         parser.add_argument("--max-per-prompt", type=int)
         parser.add_argument("--features", default=DEFAULT_FEATURES, choices=FEATURE_KINDS)
+        parser.add_argument("--dimension", type=int, help="of the features, at most")
         parser.add_argument("--seed", type=int, default=0)
 
     def handle(self, *args: Any, pool: str, features: str, enqueue: bool, **options: Any) -> None:
@@ -46,7 +47,7 @@ class Command(JobCommand):
 
 
 def receipt(design: Design) -> str:
-    parts = [f"Φ = {design.objective:.4g}, all pairs alike {design.uniform_objective:.4g}"]
+    parts = [f"Φ = {design.objective:.4g}, random pairs {design.random_objective:.4g}"]
     if design.gap is not None:
         parts.append(f"at most {design.gap:.2%} above the best possible")
     return ", ".join(parts) + "."
