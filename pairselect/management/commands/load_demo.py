@@ -32,7 +32,7 @@ class Command(BaseCommand):
             self._prompts(),
             name=NAME,
             completions=8,
-            max_new_tokens=128,
+            max_new_tokens=96,
             temperature=0.8,
             top_p=1.0,
             seed=0,

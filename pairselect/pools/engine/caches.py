@@ -52,6 +52,28 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         return keys, values
 
 
+class BranchLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+    """One layer's keys and values of some prompts, lent to the rows of a single forward pass.
+
+    The rows' own tokens are not kept, so that the prompts can be lent again, and only one
+    layer at a time holds a copy for each row.
+    """
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, *, rows: torch.Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.dtype, self.device = keys.dtype, keys.device
+        self.is_initialized = True
+        self.keys, self.values = keys, values  # (prompts, heads, positions, head size)
+        self._rows = rows
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return each row's prompt followed by its new states, (rows, heads, new, head size)."""
+        keys, values = (states.index_select(0, self._rows) for states in (self.keys, self.values))
+        return torch.cat([keys, key_states], dim=2), torch.cat([values, value_states], dim=2)
+
+
 def _with_room(states: torch.Tensor, room: int) -> torch.Tensor:
     rows, heads, length, size = states.shape
     store = states.new_zeros((rows, heads, length + room, size))
@@ -108,3 +130,16 @@ def select_rows(cache: DynamicCache, rows: Sequence[int]) -> DynamicCache:
     chosen: Any = torch.tensor(rows)  # each layer moves it to its own device
     cache.reorder_cache(chosen)
     return cache
+
+
+def branch(cache: DynamicCache, rows: torch.Tensor) -> DynamicCache:
+    """Lend a cache of plain layers to the rows of one forward pass; it stays as it is.
+
+    `rows`, of shape (rows,), holds the place in the cache of each row's prompt.
+    """
+    branched = DynamicCache()
+    branched.layers = [
+        BranchLayer(layer.keys, layer.values, rows=rows.to(layer.keys.device))
+        for layer in cache.layers
+    ]
+    return branched

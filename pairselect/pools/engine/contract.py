@@ -17,7 +17,14 @@ class ModelUnavailable(Exception):
 
 
 class PromptTooLong(ValueError):
-    """A prompt with its completion exceeds the model's context. Says which, and by how much."""
+    """A prompt leaves too little room in the model's context for its completion.
+
+    Says which, and by how much; ``place`` is the index of the item or request that holds it.
+    """
+
+    def __init__(self, message: str, *, place: int) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class GenerationStopped(Exception):
@@ -91,7 +98,7 @@ class Finished:
     key
         The request's.
     text
-        The completion without special tokens.
+        The completion without special tokens, and without NUL, which databases refuse.
     token_count
         Tokens sampled, without the end-of-sequence token.
     finish_reason

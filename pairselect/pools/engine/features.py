@@ -1,15 +1,17 @@
-"""Features and log-probabilities of completions: one forward pass over prompt + completion."""
+"""Features and log-probabilities of completions: prompts are read once, then completions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from transformers import DynamicCache
 
+from pairselect.pools.engine.caches import branch, grows_plainly
 from pairselect.pools.engine.contract import (
     GenerationStopped,
     Message,
@@ -24,6 +26,8 @@ DEFAULT_KIND = "mean_middle"
 # Logits held at once: this many float32 numbers, 32 MB. Larger blocks are slower on a CPU,
 # which maps fresh pages for each.
 _LOGIT_NUMBERS = 1 << 23
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -87,12 +91,16 @@ class Encoding:
         (n,), nats: log-probability of the completion's tokens given the prompt, at
         temperature 1, with the end of sequence where the item ended.
     token_counts
-        (n,), the completion's tokens, without the end of sequence.
+        (n,), the completion's tokens that were read, without the end of sequence.
+    truncated
+        (n,) bool: whether the completion was cut to fit the model's context. Then features and
+        log-probability are those of the tokens that fit, without the end of sequence.
     """
 
     features: Mapping[str, NDArray[np.float32]]
     log_probs: NDArray[np.float64]
     token_counts: NDArray[np.int64]
+    truncated: NDArray[np.bool_]
 
 
 def encode(
@@ -106,8 +114,12 @@ def encode(
     """Compute features and log-probabilities of completions under a model.
 
     The token ids are those of the rendered prompt followed by those of the completion's text.
-    (The ids that were sampled may have split the same text differently.) A completion
-    without tokens has no mean: every kind then takes the state at the prompt's last token.
+    (The ids that were sampled may have split the same text differently, and into fewer: a
+    completion that exceeds the context is cut.) A completion without tokens has no mean: every
+    kind then takes the state at the prompt's last token.
+
+    Each distinct prompt is read once and its cache lent to its completions, unless the model
+    keeps something else than all keys and values (a sliding window, say).
 
     Parameters
     ----------
@@ -118,7 +130,8 @@ def encode(
     kinds
         Names in `FEATURE_KINDS`.
     batch_tokens
-        Tokens in one forward pass, padding included; a longer item goes alone.
+        Tokens in one forward pass, padding and the prompts' cached tokens included; a longer
+        item goes alone.
     should_stop
         Asked before each forward pass.
 
@@ -127,7 +140,7 @@ def encode(
     ValueError
         For an unknown kind.
     PromptTooLong
-        Before any work, when an item exceeds the model's context.
+        Before any work, when a prompt leaves no room in the model's context for a completion.
     GenerationStopped
         When ``should_stop()`` returns true.
     """
@@ -136,64 +149,142 @@ def encode(
         raise ValueError(
             f"There is no feature kind {unknown[0]!r}: use {', '.join(FEATURE_KINDS)}."
         )
-    sequences = [_sequence(lm, number, item) for number, item in enumerate(items)]
-    width = lm.model.config.get_text_config().hidden_size
-    features = {kind: np.zeros((len(items), width), dtype=np.float32) for kind in kinds}
-    log_probs = np.zeros(len(items), dtype=np.float64)
-    for batch in _batches(sequences, batch_tokens):
+    share = grows_plainly(lm.model.config)
+    rows = [_row(lm, place, item, share=share) for place, item in enumerate(items)]
+    by_prefix: dict[tuple[int, ...], list[_Row]] = {}
+    for row in rows:
+        by_prefix.setdefault(row.prefix, []).append(row)
+    features = {kind: np.zeros((len(rows), lm.hidden_size), dtype=np.float32) for kind in kinds}
+    log_probs = np.zeros(len(rows), dtype=np.float64)
+
+    def ask() -> None:
         if should_stop is not None and should_stop():
             raise GenerationStopped
-        places = [sequence.place for sequence in batch]
-        pooled, log_probs[places] = _encode_batch(lm, batch, kinds)
-        for kind in kinds:
-            features[kind][places] = pooled[kind]
-    counts = np.array([len(s.ids) - s.prompt_length for s in sequences], dtype=np.int64)
-    return Encoding(features, log_probs, counts)
+
+    for prefixes in _runs(by_prefix, len, batch_tokens):
+        ask()
+        shared = _read_prefixes(lm, prefixes)
+        readers = [row for prefix in prefixes for row in by_prefix[prefix]]
+        for batch in _runs(readers, lambda row: shared.width + len(row.ids), batch_tokens):
+            ask()
+            places = [row.place for row in batch]
+            pooled, log_probs[places] = _encode_batch(lm, batch, shared, kinds)
+            for kind in kinds:
+                features[kind][places] = pooled[kind]
+    return Encoding(
+        features,
+        log_probs,
+        token_counts=np.array([row.count for row in rows], dtype=np.int64),
+        truncated=np.array([row.truncated for row in rows], dtype=np.bool_),
+    )
 
 
 @dataclass(frozen=True)
-class _Sequence:
-    """An item's token ids, prompt and completion; `targets` are what log_probs sums over."""
+class _Row:
+    """An item's token ids, as what it shares with others and what it reads itself.
+
+    `prefix` is the prompt without its last token, or empty where the model cannot share it;
+    `ids` is the rest of the prompt, whose last token is at `start`, and `count` tokens of the
+    completion. `targets`, which log_probs sums over, follow `start`.
+    """
 
     place: int
+    prefix: tuple[int, ...]
     ids: list[int]
-    prompt_length: int
+    start: int
+    count: int
     targets: list[int]
+    truncated: bool
 
 
-def _sequence(lm: LanguageModel, place: int, item: Item) -> _Sequence:
+def _row(lm: LanguageModel, place: int, item: Item, *, share: bool) -> _Row:
     prompt = lm.prompt_ids(item.messages)
-    completion = completion_ids(lm.tokenizer, item.completion)
-    if len(prompt) + len(completion) > lm.context_length:
+    room = lm.context_length - len(prompt)
+    if room < 1:
         raise PromptTooLong(
-            f"Item {place} has {len(prompt)} prompt tokens and {len(completion)} completion "
-            f"tokens; together they exceed the model's context of {lm.context_length}."
+            f"The prompt of item {place} has {len(prompt)} tokens and leaves no room for a "
+            f"completion in the model's context of {lm.context_length}.",
+            place=place,
         )
-    end = list(lm.eos_ids[:1]) if item.ended else []
-    return _Sequence(place, prompt + completion, len(prompt), completion + end)
+    whole = completion_ids(lm.tokenizer, item.completion)
+    kept = whole[:room]
+    truncated = len(kept) < len(whole)
+    end = list(lm.eos_ids[:1]) if item.ended and not truncated else []
+    split = len(prompt) - 1 if share else 0
+    return _Row(
+        place=place,
+        prefix=tuple(prompt[:split]),
+        ids=prompt[split:] + kept,
+        start=len(prompt) - 1 - split,
+        count=len(kept),
+        targets=kept + end,
+        truncated=truncated,
+    )
 
 
-def _batches(sequences: Sequence[_Sequence], batch_tokens: int) -> Iterator[list[_Sequence]]:
-    """Yield batches of similar length, the longest first (so that memory peaks at once)."""
-    batch: list[_Sequence] = []
-    for sequence in sorted(sequences, key=lambda s: -len(s.ids)):
-        if batch and len(batch[0].ids) * (len(batch) + 1) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(sequence)
-    if batch:
-        yield batch
+def _runs(things: Iterable[_T], size: Callable[[_T], int], tokens: int) -> Iterator[list[_T]]:
+    """Yield runs of at most `tokens` padded tokens, the longest first: memory peaks at once."""
+    run: list[_T] = []
+    for thing in sorted(things, key=size, reverse=True):
+        if run and size(run[0]) * (len(run) + 1) > tokens:
+            yield run
+            run = []
+        run.append(thing)
+    if run:
+        yield run
+
+
+@dataclass(frozen=True)
+class _Prefixes:
+    """Token sequences that have been read: their cache, left padded to `width`.
+
+    `places` tells each one's row in the cache and in `mask`, of shape (prefixes, width).
+    """
+
+    places: Mapping[tuple[int, ...], int]
+    mask: torch.Tensor
+    cache: DynamicCache
+
+    @property
+    def width(self) -> int:
+        """The longest one's tokens."""
+        return self.mask.shape[1]
+
+
+@torch.inference_mode()
+def _read_prefixes(lm: LanguageModel, prefixes: Sequence[tuple[int, ...]]) -> _Prefixes:
+    ids, mask = _padded(prefixes, left=True)
+    cache = DynamicCache(config=lm.model.config)
+    if ids.shape[1]:
+        lm.model.base_model(
+            input_ids=ids.to(lm.device),
+            attention_mask=mask.to(lm.device),
+            position_ids=(mask.cumsum(1) - 1).clamp_min(0).to(lm.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+    return _Prefixes({prefix: place for place, prefix in enumerate(prefixes)}, mask, cache)
 
 
 @torch.inference_mode()
 def _encode_batch(
-    lm: LanguageModel, batch: Sequence[_Sequence], kinds: Sequence[str]
+    lm: LanguageModel, batch: Sequence[_Row], shared: _Prefixes, kinds: Sequence[str]
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float64]]:
-    ids, mask = _padded(batch, lm.device)
+    places = torch.tensor([shared.places[row.prefix] for row in batch])
+    before = shared.mask[places]  # (rows, width)
+    ids, mask = _padded([row.ids for row in batch])  # (rows, length)
+    positions = before.sum(dim=1, keepdim=True) + torch.arange(ids.shape[1])
+    cache = branch(shared.cache, places.to(lm.device)) if shared.width else None
     layers = _decoder_layers(lm.model)
     wanted = {kind: FEATURE_KINDS[kind].layer(len(layers)) for kind in kinds}
     with _catch_inputs(layers, {k for k in wanted.values() if k < len(layers)}) as states:
-        output = lm.model.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
+        output = lm.model.base_model(
+            input_ids=ids.to(lm.device),
+            attention_mask=torch.cat([before, mask], dim=1).to(lm.device),
+            position_ids=positions.to(lm.device),
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
     states[len(layers)] = output.last_hidden_state  # (rows, length, d), after the final norm
     pooled = {
         kind: _pool(states[wanted[kind]], batch, FEATURE_KINDS[kind].pooling) for kind in kinds
@@ -202,16 +293,17 @@ def _encode_batch(
 
 
 def _padded(
-    batch: Sequence[_Sequence], device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return right-padded ids (rows, length) and their mask, None when nothing is padded."""
-    length = max(len(sequence.ids) for sequence in batch)
-    ids = torch.zeros((len(batch), length), dtype=torch.long)
+    sequences: Sequence[Sequence[int]], *, left: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the padded ids and their mask, both (rows, length)."""
+    length = max(map(len, sequences))
+    ids = torch.zeros((len(sequences), length), dtype=torch.long)
     mask = torch.zeros_like(ids)
-    for row, sequence in enumerate(batch):
-        ids[row, : len(sequence.ids)] = torch.tensor(sequence.ids)
-        mask[row, : len(sequence.ids)] = 1
-    return ids.to(device), None if bool(mask.all()) else mask.to(device)
+    for row, sequence in enumerate(sequences):
+        start = length - len(sequence) if left else 0
+        ids[row, start : start + len(sequence)] = torch.tensor(sequence, dtype=torch.long)
+        mask[row, start : start + len(sequence)] = 1
+    return ids, mask
 
 
 def _decoder_layers(model: Any) -> nn.ModuleList:
@@ -245,30 +337,29 @@ def _catch_inputs(layers: nn.ModuleList, wanted: set[int]) -> Iterator[dict[int,
             handle.remove()
 
 
-def _pool(states: torch.Tensor, batch: Sequence[_Sequence], pooling: str) -> NDArray[np.float32]:
+def _pool(states: torch.Tensor, batch: Sequence[_Row], pooling: str) -> NDArray[np.float32]:
     """Reduce states (rows, length, d) to (rows, d) in float32."""
     pooled = []
-    for row, sequence in enumerate(batch):
-        end = len(sequence.ids)
-        start = end - 1 if pooling == "last" else min(sequence.prompt_length, end - 1)
-        pooled.append(states[row, start:end].float().mean(dim=0))
+    for place, row in enumerate(batch):
+        count = 1 if pooling == "last" else max(1, row.count)
+        end = len(row.ids)
+        pooled.append(states[place, end - count : end].float().mean(dim=0))
     stacked: NDArray[np.float32] = torch.stack(pooled).cpu().numpy()
     return stacked
 
 
 def _log_probs(
-    lm: LanguageModel, states: torch.Tensor, batch: Sequence[_Sequence]
+    lm: LanguageModel, states: torch.Tensor, batch: Sequence[_Row]
 ) -> NDArray[np.float64]:
     """Sum each row's target log-probabilities, shape (rows,), from final states."""
     rows: list[int] = []
     positions: list[int] = []
     targets: list[int] = []
-    for row, sequence in enumerate(batch):
-        count = len(sequence.targets)
-        rows += [row] * count
-        # the state before a token predicts it
-        positions += range(sequence.prompt_length - 1, sequence.prompt_length - 1 + count)
-        targets += sequence.targets
+    for place, row in enumerate(batch):
+        count = len(row.targets)
+        rows += [place] * count
+        positions += range(row.start, row.start + count)  # the state before a token predicts it
+        targets += row.targets
     chosen = states[rows, positions]  # (targets, d)
     wanted = torch.tensor(targets, dtype=torch.long, device=lm.device)
     step = max(1, _LOGIT_NUMBERS // lm.model.get_output_embeddings().weight.shape[0])

@@ -165,7 +165,7 @@ class InProcessGenerator:
             prompt = request.prompt_key if self._share_prompts else number
             if prompt not in places:
                 places[prompt] = len(prompts)
-                prompts.append(self._checked_ids(request, sampler))
+                prompts.append(self._checked_ids(request, sampler, place=number))
             uniforms = row_uniforms(request.seed, sampler.max_new_tokens)
             rows.append(_Row(request, places[prompt], uniforms))
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
@@ -175,13 +175,14 @@ class InProcessGenerator:
         rows.sort(key=lambda row: row.prompt)
         return rows, [prompts[place] for place in order]
 
-    def _checked_ids(self, request: Request, sampler: Sampler) -> list[int]:
+    def _checked_ids(self, request: Request, sampler: Sampler, *, place: int) -> list[int]:
         ids = self._lm.prompt_ids(request.messages)
         if len(ids) + sampler.max_new_tokens > self._lm.context_length:
             raise PromptTooLong(
                 f"The prompt of request {request.key!r} has {len(ids)} tokens; with "
                 f"{sampler.max_new_tokens} new ones it exceeds the model's context of "
-                f"{self._lm.context_length}."
+                f"{self._lm.context_length}.",
+                place=place,
             )
         return ids
 
@@ -209,6 +210,7 @@ class InProcessGenerator:
         text: str = self._lm.tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
+        text = text.replace("\x00", "")
         if reason == "length":
             text = text.rstrip("\ufffd")  # a character cut in its middle
         return Finished(row.request.key, text, len(ids), reason)

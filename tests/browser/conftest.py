@@ -1,0 +1,91 @@
+"""A real Chromium. Without one these tests skip and say so; under CI they fail."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.django_db(transaction=True))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        message = "no Chromium here: install the distribution's chromium package"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    # Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+        )
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+class Desk:
+    """One person at a browser of their own."""
+
+    def __init__(self, browser: Browser, address: str, user: User, **options: object) -> None:
+        self.context: BrowserContext = browser.new_context(**options)  # type: ignore[arg-type]
+        client = Client()
+        client.force_login(user)
+        self.context.add_cookies(
+            [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}]
+        )
+        self.page: Page = self.context.new_page()
+        self.address = address
+        self.console: list[str] = []
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+    def ready(self) -> None:
+        """Wait until the desk takes an answer, by key too."""
+        self.page.locator("#keys-button:not([hidden])").wait_for(state="attached")
+        self.page.locator("button[name=choice][value=left]:enabled").wait_for()
+
+    def press(self, key: str) -> None:
+        """Answer by key, and wait until the next desk is there."""
+        token = self.page.locator("input[name=token]").input_value()
+        self.page.keyboard.press(key)
+        self.page.wait_for_function(
+            "token => document.querySelector('input[name=token]')?.value !== token", arg=token
+        )
+
+    def text(self, selector: str) -> str:
+        return self.page.locator(selector).first.inner_text()
+
+
+@pytest.fixture
+def sit(browser: Browser, live_server: LiveServer) -> Iterator[type[Desk]]:
+    """Sit a person down: ``sit(user, **browser options)``."""
+    desks: list[Desk] = []
+
+    def at(user: User, **options: object) -> Desk:
+        desk = Desk(browser, live_server.url, user, **options)
+        desks.append(desk)
+        return desk
+
+    yield at  # type: ignore[misc]
+    for desk in desks:
+        desk.context.close()
