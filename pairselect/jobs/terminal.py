@@ -1,6 +1,7 @@
 """What the management commands share: run in the foreground, or hand to a worker."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.forms import Form
 from tqdm import tqdm
 
@@ -32,6 +33,8 @@ class JobCommand(BaseCommand):
                 self._run(kind, subject_id)
             except (JobBusy, JobError) as problem:
                 raise CommandError(str(problem)) from problem
+            except DatabaseError as problem:
+                raise CommandError(f"The database does not take it: {problem}.") from problem
             except KeyboardInterrupt:
                 raise CommandError(
                     "Stopped. What was finished is kept: the same command goes on from there."

@@ -26,8 +26,10 @@ class Command(BaseCommand):
     help = "Load the demo: prompts, two accounts, and the jobs that lead to an open campaign."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for username, password in self._people().items():
-            self.stdout.write(f"  {username:<10} password {password}")
+        logins = self._people()
+        self.stdout.write("Logins, made on this machine:")
+        for username, password in logins.items():
+            self.stdout.write(f"  {username:<10} {password}")
         pool = create_pool(
             self._prompts(),
             name=NAME,
