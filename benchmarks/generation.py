@@ -49,9 +49,8 @@ def main() -> None:
 
 def plain_generate(lm: LanguageModel, completions: int, tokens: int) -> float:
     """Tokens/s, every row forced to the same length."""
-    texts = [
-        lm.render([{"role": "user", "content": p}]) for p in PROMPTS for _ in range(completions)
-    ]
+    prompts = [lm.render([{"role": "user", "content": prompt}]) for prompt in PROMPTS]
+    texts = [text for text in prompts for _ in range(completions)]
     lm.tokenizer.padding_side = "left"
     batch = lm.tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
     started = time.perf_counter()
