@@ -126,7 +126,7 @@ def generate_pool(pool_id: int, progress: JobProgress) -> None:
 def extract_features(feature_set_id: int, progress: JobProgress) -> None:
     """Encode every completion of the pool that has no features yet."""
     from pairselect.pools.engine import features
-    from pairselect.pools.engine.contract import PromptTooLong
+    from pairselect.pools.engine.contract import GenerationStopped, PromptTooLong
 
     feature_set = FeatureSet.objects.select_related("pool").get(pk=feature_set_id)
     if feature_set.completed_at:
@@ -149,7 +149,13 @@ def extract_features(feature_set_id: int, progress: JobProgress) -> None:
                 lm, items, [feature_set.kind], should_stop=progress.should_stop
             )
         except PromptTooLong as problem:
-            raise JobError(str(problem)) from problem
+            number = completions[rows[problem.place]].prompt.position + 1
+            raise JobError(
+                f"Prompt {number} fills the context of {lm.context_length:,} tokens of "
+                f"{lm.name}: shorten it, or extract with a model of a longer context."
+            ) from problem
+        except GenerationStopped as stopped:
+            raise JobStopped from stopped
         store.write(
             rows, encoding.features[feature_set.kind], encoding.log_probs, encoding.token_counts
         )

@@ -63,14 +63,15 @@ class BranchLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.dtype, self.device = keys.dtype, keys.device
         self.is_initialized = True
+        self._keys, self._values, self._rows = keys, values, rows
         self.keys, self.values = keys, values  # (prompts, heads, positions, head size)
-        self._rows = rows
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return each row's prompt followed by its new states, (rows, heads, new, head size)."""
-        keys, values = (states.index_select(0, self._rows) for states in (self.keys, self.values))
+        keys = self._keys.index_select(0, self._rows)
+        values = self._values.index_select(0, self._rows)
         return torch.cat([keys, key_states], dim=2), torch.cat([values, value_states], dim=2)
 
 
@@ -138,8 +139,8 @@ def branch(cache: DynamicCache, rows: torch.Tensor) -> DynamicCache:
     `rows`, of shape (rows,), holds the place in the cache of each row's prompt.
     """
     branched = DynamicCache()
+    layers: list[Any] = cache.layers  # whose types allow for other kinds
     branched.layers = [
-        BranchLayer(layer.keys, layer.values, rows=rows.to(layer.keys.device))
-        for layer in cache.layers
+        BranchLayer(layer.keys, layer.values, rows=rows.to(layer.keys.device)) for layer in layers
     ]
     return branched

@@ -165,7 +165,7 @@ def encode(
         ask()
         shared = _read_prefixes(lm, prefixes)
         readers = [row for prefix in prefixes for row in by_prefix[prefix]]
-        for batch in _runs(readers, lambda row: shared.width + len(row.ids), batch_tokens):
+        for batch in _runs(readers, lambda row: len(row.ids), batch_tokens, extra=shared.width):
             ask()
             places = [row.place for row in batch]
             pooled, log_probs[places] = _encode_batch(lm, batch, shared, kinds)
@@ -222,11 +222,16 @@ def _row(lm: LanguageModel, place: int, item: Item, *, share: bool) -> _Row:
     )
 
 
-def _runs(things: Iterable[_T], size: Callable[[_T], int], tokens: int) -> Iterator[list[_T]]:
-    """Yield runs of at most `tokens` padded tokens, the longest first: memory peaks at once."""
+def _runs(
+    things: Iterable[_T], size: Callable[[_T], int], tokens: int, *, extra: int = 0
+) -> Iterator[list[_T]]:
+    """Yield runs of at most `tokens`, padding and `extra` tokens for each thing included.
+
+    Things are of similar size, the longest first (so that memory peaks at once).
+    """
     run: list[_T] = []
     for thing in sorted(things, key=size, reverse=True):
-        if run and size(run[0]) * (len(run) + 1) > tokens:
+        if run and (size(run[0]) + extra) * (len(run) + 1) > tokens:
             yield run
             run = []
         run.append(thing)

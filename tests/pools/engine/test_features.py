@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from pairselect.pools.engine import features
 from pairselect.pools.engine.contract import GenerationStopped, PromptTooLong
 from pairselect.pools.engine.features import FEATURE_KINDS, Item, encode
+from pairselect.pools.engine.loading import load_model
+
+from .conftest import save_llama, save_tokenizer
 
 KINDS = tuple(FEATURE_KINDS)
 
@@ -74,12 +78,13 @@ def test_dtypes_and_shapes_are_as_promised(tiny):
     }
     assert result.log_probs.dtype == np.float64
     assert result.token_counts.dtype == np.int64
+    assert result.truncated.tolist() == [False] * 5
 
 
 def test_no_items_give_empty_arrays(tiny):
     result = encode(tiny, [], KINDS)
     assert result.features["mean_middle"].shape == (0, 32)
-    assert result.log_probs.shape == result.token_counts.shape == (0,)
+    assert result.log_probs.shape == result.token_counts.shape == result.truncated.shape == (0,)
 
 
 def test_an_empty_completion_that_did_not_end_has_log_probability_zero(tiny):
@@ -93,9 +98,87 @@ def test_the_end_of_sequence_never_enters_the_features(tiny):
     assert ended.log_probs[0] < cut.log_probs[0]
 
 
-def test_item_beyond_the_context_is_named(tiny):
-    with pytest.raises(PromptTooLong, match="Item 1 has 17 prompt tokens and 200 completion"):
-        encode(tiny, [ITEMS[0], Item(say("hi"), "x" * 200, ended=True)])
+RAGGED = [
+    *ITEMS,
+    Item(say("hi"), "the fourth completion of one prompt", ended=True),
+    Item(say("a second prompt, alone"), "with one completion", ended=True),
+    Item(say("why?"), "so", ended=False),
+]
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 150, 10_000])
+def test_sharing_prompts_changes_no_result(tiny, monkeypatch, batch_tokens):
+    shared = encode(tiny, RAGGED, KINDS, batch_tokens=batch_tokens)
+    monkeypatch.setattr(features, "grows_plainly", lambda config: False)
+    alone = encode(tiny, RAGGED, KINDS, batch_tokens=batch_tokens)
+    np.testing.assert_allclose(shared.log_probs, alone.log_probs, rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(shared.token_counts, alone.token_counts)
+    for kind in KINDS:
+        np.testing.assert_allclose(
+            shared.features[kind], alone.features[kind], rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 10_000])
+def test_each_distinct_prompt_is_read_once(tiny, batch_tokens):
+    read = []
+    handle = tiny.model.base_model.register_forward_pre_hook(
+        lambda module, args, kwargs: read.append(int(kwargs["input_ids"].ne(0).sum())),
+        with_kwargs=True,
+    )
+    try:
+        encode(tiny, RAGGED, batch_tokens=batch_tokens)
+    finally:
+        handle.remove()
+    prompts = {tuple(tiny.prompt_ids(item.messages)) for item in RAGGED}
+    counts = [len(tiny.tokenizer(item.completion)["input_ids"]) for item in RAGGED]
+    # each prompt but its first token, which is the id 0, and but its last, which each row reads
+    assert sum(read) == sum(len(prompt) - 2 for prompt in prompts) + len(RAGGED) + sum(counts)
+
+
+def test_prompt_of_one_token_has_nothing_to_share(tmp_path):
+    save_llama(tmp_path)
+    save_tokenizer(tmp_path, template=None)
+    lm = load_model(str(tmp_path), data_dir=tmp_path, device="cpu", dtype=torch.float32)
+    items = [Item(say(""), "ab", ended=True), Item(say(""), "", ended=False), ITEMS[0]]
+    result = encode(lm, items, KINDS)
+    log_probs = [naive(lm, item)[2] for item in items]
+    np.testing.assert_allclose(result.log_probs, log_probs, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["tiny", "sliding"])
+def test_completion_beyond_the_context_is_cut(model, request):
+    lm = request.getfixturevalue(model)
+    room = lm.context_length - len(lm.prompt_ids(say("hi")))
+    texts = ["x" * (room - 1), "x" * room, "x" * (room + 1), "x" * 200]
+    result = encode(lm, [Item(say("hi"), text, ended=True) for text in texts], KINDS)
+    assert result.truncated.dtype == np.bool_
+    assert result.truncated.tolist() == [False, False, True, True]
+    assert result.token_counts.tolist() == [room - 1, room, room, room]
+    # without the end of sequence, as if the text had been cut before
+    cut = encode(lm, [Item(say("hi"), "x" * room, ended=False)], KINDS)
+    np.testing.assert_allclose(result.log_probs[2:], cut.log_probs.repeat(2), atol=1e-4)
+    assert result.log_probs[1] < cut.log_probs[0] - 0.01
+    for kind in KINDS:
+        np.testing.assert_allclose(
+            result.features[kind][2:], cut.features[kind].repeat(2, axis=0), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_prompt_without_room_for_a_token_is_named(tiny):
+    fixed = len(tiny.prompt_ids(say("")))
+    full = say("x" * (tiny.context_length - fixed))
+    with pytest.raises(PromptTooLong, match="prompt of item 1 has 128 tokens") as caught:
+        encode(tiny, [ITEMS[0], Item(full, "no", ended=True)])
+    assert caught.value.place == 1
+
+
+def test_prompt_with_room_for_one_token_is_encoded(tiny):
+    fixed = len(tiny.prompt_ids(say("")))
+    nearly = say("x" * (tiny.context_length - fixed - 1))
+    result = encode(tiny, [Item(nearly, "no", ended=True)])
+    assert result.token_counts.tolist() == [1]
+    assert result.truncated.tolist() == [True]
 
 
 def test_unknown_kind_is_refused(tiny):

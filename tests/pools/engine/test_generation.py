@@ -166,8 +166,17 @@ def test_global_random_state_is_left_alone(tiny):
 
 
 def test_prompt_beyond_the_context_is_named(tiny):
-    with pytest.raises(PromptTooLong, match=r"request 'far' has 116 tokens; with 13 new .* 128"):
-        texts(tiny, [Request("far", say("x" * 101), 0)], Sampler(13))
+    asked = [Request("near", say("hi"), 0), Request("far", say("x" * 101), 0)]
+    told = r"request 'far' has 116 tokens; with 13 new .* 128"
+    with pytest.raises(PromptTooLong, match=told) as caught:
+        texts(tiny, asked, Sampler(13))
+    assert caught.value.place == 1
+
+
+def test_text_holds_no_nul(tiny, monkeypatch):
+    monkeypatch.setattr(type(tiny.tokenizer), "decode", lambda *args, **kwargs: "a\x00b\x00")
+    ((text, _, _),) = texts(tiny, [Request("k", say("hi"), 0)], Sampler(5)).values()
+    assert text == "ab"
 
 
 def test_prompt_that_just_fits_is_generated(tiny):
