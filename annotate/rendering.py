@@ -27,7 +27,7 @@ CLASSES = {
 }
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def render_markdown(text: str) -> SafeString:
     """Markdown as sanitised HTML: no raw HTML, no images, no styles, headings from h3 down."""
     if len(text) > MOST_MARKDOWN:

@@ -6,6 +6,7 @@ names the variable, the value and what is accepted.
 
 import os
 import secrets
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ KNOWN = frozenset(
     }
 )
 
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off"})
+
+CONNECTION_SECONDS = 60
+
 # Four writers at once: 75 writes/s and failures on SQLite's defaults, 723/s and none with these.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
@@ -32,22 +38,28 @@ SQLITE_OPTIONS = {
 }
 
 
-def refuse_unknown() -> None:
-    """A misspelt setting is an error, not a default."""
-    unknown = sorted(k for k in os.environ if k.startswith("PAIRSELECT_") and k not in KNOWN)
-    if unknown:
-        raise ImproperlyConfigured(
-            f"{unknown[0]} is not a setting of pairselect. Known: {', '.join(sorted(KNOWN))}."
-        )
+def refuse_misspelt() -> None:
+    """A misspelt setting is an error, not a default.
+
+    Other names are left alone: Kubernetes gives each container PAIRSELECT_SERVICE_HOST,
+    PAIRSELECT_PORT, PAIRSELECT_PORT_8000_TCP, … where a service is called pairselect.
+    """
+    for name in sorted(os.environ.keys() - KNOWN):
+        if not name.startswith("PAIRSELECT_") or "_PORT" in name:
+            continue
+        if meant := get_close_matches(name, KNOWN, n=1, cutoff=0.8):
+            raise ImproperlyConfigured(
+                f"{name} is not a setting of pairselect. Did you mean {meant[0]}?"
+            )
 
 
 def flag(name: str, *, default: bool) -> bool:
     value = os.environ.get(name, "").strip().lower()
     if not value:
         return default
-    if value in {"1", "true", "yes", "on"}:
+    if value in TRUE:
         return True
-    if value in {"0", "false", "no", "off"}:
+    if value in FALSE:
         return False
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false.")
 
@@ -109,17 +121,24 @@ def secret_key(name: str, folder: Path) -> str:
     return key
 
 
-def database(name: str, folder: Path) -> dict[str, Any]:
-    value = os.environ.get(name) or f"sqlite:///{folder / 'pairselect.sqlite3'}"
-    try:
-        config: dict[str, Any] = dict(dj_database_url.parse(value, conn_max_age=60))
-    except (ValueError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError) as error:
-        raise ImproperlyConfigured(
-            f"{name} is not a database address: write sqlite:///FILE or "
-            "postgres://USER:PASSWORD@HOST:PORT/NAME."
-        ) from error
+def database(name: str, folder: Path, *, checkout: Path) -> dict[str, Any]:
+    value = os.environ.get(name)
+    if not value:  # no URL: the folder's name may hold #, % and spaces
+        config: dict[str, Any] = {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": folder / "pairselect.sqlite3",
+            "CONN_MAX_AGE": CONNECTION_SECONDS,
+        }
+    else:
+        config = _from_url(name, value)
     engine = str(config.get("ENGINE", ""))
     if engine.endswith("sqlite3"):
+        if config["NAME"] == ":memory:":
+            raise ImproperlyConfigured(
+                f"{name}: several processes share the database: give a file."
+            )
+        # The same file from whatever folder a process was started.
+        config["NAME"] = str(checkout / config["NAME"])
         config["OPTIONS"] = SQLITE_OPTIONS
         # Threads of a test's live server need a file; memory belongs to one connection.
         config["TEST"] = {"NAME": str(folder / "test.sqlite3")}
@@ -128,3 +147,13 @@ def database(name: str, folder: Path) -> dict[str, Any]:
     else:
         raise ImproperlyConfigured(f"{name}: pairselect runs on SQLite and PostgreSQL only.")
     return config
+
+
+def _from_url(name: str, value: str) -> dict[str, Any]:
+    try:
+        return dict(dj_database_url.parse(value, conn_max_age=CONNECTION_SECONDS))
+    except (ValueError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError) as error:
+        raise ImproperlyConfigured(
+            f"{name} is not a database address: write sqlite:///FILE or "
+            "postgres://USER:PASSWORD@HOST:PORT/NAME."
+        ) from error

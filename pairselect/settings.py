@@ -8,14 +8,14 @@ from pairselect import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env.refuse_unknown()
+env.refuse_misspelt()
 PAIRSELECT_DATA_DIR = env.data_dir("PAIRSELECT_DATA_DIR", default=BASE_DIR / "data")
 PAIRSELECT_MODEL = env.model("PAIRSELECT_MODEL", default="embedded:smollm2-135m")
 
 DEBUG = env.flag("PAIRSELECT_DEBUG", default=False)
 SECRET_KEY = env.secret_key("PAIRSELECT_SECRET_KEY", PAIRSELECT_DATA_DIR)
 ALLOWED_HOSTS = env.hosts("PAIRSELECT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-DATABASES = {"default": env.database("DATABASE_URL", PAIRSELECT_DATA_DIR)}
+DATABASES = {"default": env.database("DATABASE_URL", PAIRSELECT_DATA_DIR, checkout=BASE_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [

@@ -13,10 +13,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 STOP_SECONDS = 4.0  # then SIGKILL: jobs survive that, and a worker's batch may take longer
 QUICK_DEATH = 5.0  # a child that lived shorter than this waits before it is started again
-MOST_QUICK_DEATHS = 5
+MOST_QUICK_DEATHS = 5  # of a child that has never lived longer
+LONGEST_WAIT = 30.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -35,27 +37,31 @@ class Child:
     name: str
     command: Sequence[str]
     orphan_signal: int
+    folder: Path | None = None  # that it works in
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     not_before: float = 0.0
     quick_deaths: int = 0
+    has_lived: bool = False
 
     def start(self) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603
             self.command,
+            cwd=self.folder,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C reaches the supervisor, which stops them in order
             preexec_fn=_die_with_parent(self.orphan_signal),
         )
 
     def keep_alive(self, say: Callable[[str], None]) -> None:
-        """Start the process again if it has ended.
+        """Start the process again if it has ended, after a while if it ended at once.
 
         Raises
         ------
         ChildBroken
-            When it ends at once, again and again.
+            When it has only ever ended at once. One that has lived is started again for ever:
+            what it needs, such as the database, is away and will come back.
         """
         now = time.monotonic()
         if self.process is None:
@@ -67,13 +73,15 @@ class Child:
             return
         self.process = None
         if now - self.started > QUICK_DEATH:
-            self.quick_deaths = 0
+            self.has_lived, self.quick_deaths = True, 0
             say(f"{self.name} ended ({_reason(code)}): started again")
             return
         self.quick_deaths += 1
-        if self.quick_deaths >= MOST_QUICK_DEATHS:
+        if not self.has_lived and self.quick_deaths >= MOST_QUICK_DEATHS:
             raise ChildBroken(f"{self.name} does not start ({_reason(code)}): see the lines above.")
-        self.not_before = now + self.quick_deaths
+        wait = min(2.0 ** (self.quick_deaths - 1), LONGEST_WAIT)
+        self.not_before = now + wait
+        say(f"{self.name} ended ({_reason(code)}): started again in {wait:.0f} s")
 
     def stop(self, deadline: float) -> None:
         if self.process is None:
@@ -93,9 +101,11 @@ class Supervisor:
     stopping: bool = field(default=False, init=False)
 
     def run(self) -> None:
-        """Until SIGINT or SIGTERM; then everything is stopped."""
+        """Until SIGINT, SIGTERM or SIGHUP; then everything is stopped."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has it ignored
+            signal.signal(signal.SIGHUP, self._stop)
         try:
             while not self.stopping:
                 for child in self.children:

@@ -141,7 +141,7 @@ def make_design(pool: Pool) -> Design:
 
 def make_campaign(*annotators: User, prompts: int = 3, name: str = "campaign") -> Campaign:
     campaign = create_campaign(
-        make_design(make_pool(prompts, name=name)), name=name, annotators=annotators
+        make_design(make_pool(prompts, name=name)), name=name, annotators=annotators, seed=0
     )
     open_campaign(campaign.pk, NoProgress())  # type: ignore[arg-type]
     campaign.refresh_from_db()

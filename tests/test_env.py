@@ -8,8 +8,29 @@ from pairselect import env
 
 def test_a_misspelt_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAIRSELECT_ALOWED_HOSTS", "a")
-    with pytest.raises(ImproperlyConfigured, match="PAIRSELECT_ALOWED_HOSTS is not a setting"):
-        env.refuse_unknown()
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.refuse_misspelt()
+    assert str(refused.value) == (
+        "PAIRSELECT_ALOWED_HOSTS is not a setting of pairselect. "
+        "Did you mean PAIRSELECT_ALLOWED_HOSTS?"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PAIRSELECT_SERVICE_HOST",
+        "PAIRSELECT_SERVICE_PORT_HTTP",
+        "PAIRSELECT_PORT",
+        "PAIRSELECT_PORT_8000_TCP_ADDR",
+        "PAIRSELECT_MODEL_PORT",  # of a service called pairselect-model
+        "PAIRSELECT_MODEL_SERVICE_HOST",
+        "PAIRSELECT_DATA_DIR",
+    ],
+)
+def test_what_kubernetes_sets_is_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "tcp://10.0.0.1:8000")
+    env.refuse_misspelt()
 
 
 @pytest.mark.parametrize(("value", "meant"), [("1", True), ("False", False), ("", False)])
@@ -60,17 +81,29 @@ def test_a_short_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
         env.secret_key("PAIRSELECT_SECRET_KEY", tmp_path)
 
 
-@pytest.mark.parametrize("value", ["mysql://u:p@h/n", "nonsense", "postgres://h:port/x"])
+@pytest.mark.parametrize("value", ["mysql://u:p@h/n", "nonsense", "postgres://h:port/x", "sqlite://"])
 def test_database_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str) -> None:
     monkeypatch.setenv("DATABASE_URL", value)
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
-        env.database("DATABASE_URL", tmp_path)
+        env.database("DATABASE_URL", tmp_path, checkout=tmp_path)
 
 
+@pytest.mark.parametrize("name", ["data", "50% of #1, at last"])
 def test_database_is_sqlite_in_the_data_folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    config = env.database("DATABASE_URL", tmp_path)
-    assert config["NAME"] == str(tmp_path / "pairselect.sqlite3")
+    config = env.database("DATABASE_URL", tmp_path / name, checkout=Path("/elsewhere"))
+    assert config["NAME"] == str(tmp_path / name / "pairselect.sqlite3")
     assert config["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+
+@pytest.mark.parametrize(
+    ("value", "file"),
+    [("sqlite:///a.sqlite3", "/checkout/a.sqlite3"), ("sqlite:////srv/a%23b", "/srv/a#b")],
+)
+def test_a_database_file_is_the_same_from_every_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, file: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", value)
+    assert env.database("DATABASE_URL", tmp_path, checkout=Path("/checkout"))["NAME"] == file

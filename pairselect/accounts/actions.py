@@ -3,7 +3,7 @@ import secrets
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from pairselect.accounts.roles import ADMIN
+from pairselect.accounts.roles import ADMIN, ROLES
 
 
 def make_password() -> str:
@@ -35,3 +35,15 @@ def reset_password(user: User) -> str:
     user.set_password(password)
     user.save(update_fields=["password"])
     return password
+
+
+def set_active(user: User, *, active: bool) -> None:
+    """Whoever is not active cannot log in, and is logged out; answers and labels stay."""
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+
+
+@transaction.atomic
+def change_role(user: User, role: str) -> None:
+    user.groups.remove(*Group.objects.filter(name__in=ROLES))
+    user.groups.add(Group.objects.get(name=role))

@@ -26,6 +26,14 @@ def is_admin(user: AbstractBaseUser | AnonymousUser) -> bool:
     return bool(user._is_pairselect_admin)  # type: ignore[attr-defined]
 
 
+def role_of(user: User) -> str:
+    """The person's role, from groups that the caller has fetched for everybody."""
+    names = {group.name for group in user.groups.all()}
+    if user.is_superuser or ADMIN in names:
+        return ADMIN
+    return ANNOTATOR if ANNOTATOR in names else ""
+
+
 def admin_required(
     view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:

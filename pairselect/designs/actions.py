@@ -14,10 +14,10 @@ from pairselect.designs.models import Design, SelectedPair
 from pairselect.jobs.actions import Work, is_active
 from pairselect.jobs.progress import JobError, JobProgress
 from pairselect.pools.actions import work_for_pool
-from pairselect.pools.models import Pool
+from pairselect.pools.models import FeatureSet, Pool
 from pairselect.pools.naming import row_named
 from pairselect.pools.queries import finished_features
-
+from pairselect.pools.storage import FeaturesLost
 
 MOST_DIMENSIONS = 128  # arXiv:2606.19607 reduces to 128
 RANDOM_DRAWS = 10
@@ -39,7 +39,7 @@ def create_design(
 
     Raises
     ------
-    NameTaken
+    NameRefused
         When a design of that name has another pool or other settings.
     """
     return row_named(
@@ -94,10 +94,11 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
         random = random_selections(selection.problem, rng, draws=RANDOM_DRAWS)
     except DesignError as problem:
         raise JobError(str(problem)) from problem
-    except FileNotFoundError as problem:
-        raise JobError(
-            f"The features of “{design.pool}” are gone from the data folder: extract them again."
-        ) from problem
+    except FeaturesLost as problem:
+        # So that the next request extracts them anew.
+        FeatureSet.objects.filter(pk=features.pk).update(completed_at=None)
+        raise JobError(str(problem)) from problem
+    design.feature_set = features
     design.objective = selection.objective
     design.uniform_objective = selection.problem.uniform_objective
     design.random_objective = float(np.mean([one.objective for one in random]))

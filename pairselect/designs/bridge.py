@@ -1,5 +1,6 @@
 """Rows become arrays and arrays become rows: here alone. Ids stop here."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from pairselect.core import CandidatePool, Selection, reduce_features
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.pools.models import FeatureSet
 from pairselect.pools.queries import completions_in_order
-from pairselect.pools.storage import load_arrays
+from pairselect.pools.storage import FeaturesLost, load_arrays
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,23 @@ def pool_arrays(feature_set: FeatureSet, *, dimension: int) -> PoolArrays:
 
     Raises
     ------
-    FileNotFoundError
+    FeaturesLost
         When the data folder has lost the arrays.
     """
     raw, log_probs, _ = load_arrays(feature_set)
     rows = completions_in_order(feature_set.pool).values_list("pk", "prompt_id", "text")
+    if len(raw) != rows.count():
+        raise FeaturesLost(
+            f"The features of “{feature_set.pool}” are of other completions: extract them again."
+        )
     ids = np.empty(len(raw), dtype=np.int64)
     prompt_ids = np.empty(len(raw), dtype=np.int64)
     text_ids = np.empty(len(raw), dtype=np.int64)
-    seen: dict[str, int] = {}
+    seen: dict[bytes, int] = {}
     for row, (pk, prompt_id, text) in enumerate(rows.iterator(chunk_size=2000)):
         ids[row], prompt_ids[row] = pk, prompt_id
-        text_ids[row] = seen.setdefault(" ".join(text.split()), len(seen))
+        normal = hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
+        text_ids[row] = seen.setdefault(normal, len(seen))
     reduction = reduce_features(raw, prompt_ids, dimension=dimension)
     candidates = CandidatePool(
         reduction.features, prompt_ids, np.asarray(log_probs), text_id=text_ids

@@ -7,7 +7,7 @@ from pairselect.designs.models import Design
 from pairselect.pools.models import Pool
 from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS, pairs_at_most
 
-
+MOST = 2**31 - 1  # of an integer column
 TITLES = {
     "trace": "trace: the pairs whose labels tell most",
     "uniform": "uniform: pairs at random, as a control",
@@ -18,13 +18,16 @@ STRATEGY_CHOICES = [(name, TITLES.get(name, name)) for name in STRATEGIES]
 class DesignForm(forms.Form):
     pool = forms.ModelChoiceField(Pool.objects.all())
     name = forms.CharField(max_length=100)
-    budget = forms.IntegerField(min_value=1, help_text="How many pairs you will have labelled.")
+    budget = forms.IntegerField(
+        min_value=1, max_value=MOST, help_text="How many pairs you will have labelled."
+    )
     strategy = forms.ChoiceField(choices=STRATEGY_CHOICES, initial="trace")
     method = forms.ChoiceField(
         choices=Design.Method.choices, initial=Design.Method.EXACT, required=False
     )
     max_per_prompt = forms.IntegerField(
         min_value=1,
+        max_value=MOST,
         required=False,
         label="Pairs a prompt, at most",
         help_text="Empty: as many as the design finds useful.",

@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import models
 
-from pairselect.pools.models import Completion, Pool, Prompt
+from pairselect.pools.models import Completion, FeatureSet, Pool, Prompt
 
 
 class Design(models.Model):
@@ -26,6 +26,14 @@ class Design(models.Model):
     tolerance = models.FloatField(default=0.01)
     target = models.CharField(max_length=10, default="samples")
     seed = models.PositiveBigIntegerField(default=0)
+    feature_set = models.ForeignKey(
+        FeatureSet,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="designs",
+        help_text="the features that it was solved with",
+    )
     # What came out. Φ is the trace criterion, smaller is better.
     objective = models.FloatField(null=True, blank=True, help_text="Φ of the chosen pairs")
     relaxed_objective = models.FloatField(null=True, blank=True, help_text="Φ of the weights")

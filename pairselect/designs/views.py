@@ -10,7 +10,7 @@ from pairselect.designs.models import Design
 from pairselect.designs.queries import designs, pairs_in_order
 from pairselect.jobs.actions import enqueue_in_turn, last_job
 from pairselect.jobs.queries import last_jobs
-from pairselect.pools.naming import NameTaken
+from pairselect.pools.naming import NameRefused
 
 
 @require_GET
@@ -30,7 +30,7 @@ def design_new(request: HttpRequest) -> HttpResponse:
         person, data = signed_in(request), form.cleaned_data
         try:
             design = create_design(**data, created_by=person)
-        except NameTaken as problem:
+        except NameRefused as problem:
             form.add_error("name", str(problem))
         else:
             enqueue_in_turn(work_for_design(design), created_by=person)

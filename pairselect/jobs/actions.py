@@ -2,10 +2,12 @@
 
 import errno
 import logging
+import time
 from datetime import timedelta
 
 from django.contrib.auth.models import User
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 from django_tasks import task
@@ -21,7 +23,8 @@ logger = logging.getLogger(__name__)
 Work = list[tuple[str, int]]  # (kind of job, id of the row it works on), in turn
 
 STALE_AFTER = timedelta(seconds=45)
-MOST_ATTEMPTS = 10  # a job that kills every worker, by filling the memory say, must end too
+FOLLOW_SECONDS = 0.5
+MOST_FRUITLESS = 5  # a job that kills every worker, by filling the memory say, must end too
 
 
 class JobBusy(Exception):
@@ -80,6 +83,8 @@ def enqueue_in_turn(work: Work, *, created_by: User | None = None) -> Job | None
         try:
             before = enqueue_job(kind, subject_id, created_by=created_by, after=before)
         except JobBusy as busy:
+            if before is not None and busy.job.status == Job.Status.WAITING:
+                Job.objects.filter(pk=busy.job.pk, status=Job.Status.WAITING).update(after=before)
             before = busy.job
     return before
 
@@ -108,7 +113,7 @@ def run_now(kind: str, subject_id: int, *, listener: Listener | None = None) -> 
                 job = Job.objects.create(kind=kind, subject_id=subject_id)
         except IntegrityError:
             raise JobBusy(_active_job(kind, subject_id)) from None
-    if not run_job(job.pk, listener=listener):
+    if not run_job(job.pk, listener=listener, log=False):
         job.refresh_from_db()
         raise JobBusy(job)
     job.refresh_from_db()
@@ -117,12 +122,33 @@ def run_now(kind: str, subject_id: int, *, listener: Listener | None = None) -> 
     return job
 
 
-def run_job(job_id: int, *, listener: Listener | None = None) -> bool:
-    """Claim the job and run it to its end. False when it is not there to be claimed."""
+def follow(job: Job, *, listener: Listener) -> None:
+    """Watch a job that another process runs until it ends.
+
+    Raises
+    ------
+    JobError
+        When it failed, with its sentence.
+    """
+    while job.is_active:
+        listener(job.done, job.total, job.message)
+        time.sleep(FOLLOW_SECONDS)
+        job.refresh_from_db()
+    if job.status != Job.Status.DONE:
+        raise JobError(job.error)
+
+
+def run_job(job_id: int, *, listener: Listener | None = None, log: bool = True) -> bool:
+    """Claim the job and run it to its end. False when it is not there to be claimed.
+
+    A worker logs what went wrong; at the terminal the job's sentence is all that is said.
+    """
     now = timezone.now()
-    claimed = Job.objects.filter(pk=job_id, status=Job.Status.QUEUED).update(
+    free = Job.objects.filter(pk=job_id, status=Job.Status.QUEUED, cancel_requested=False)
+    claimed = free.update(
         status=Job.Status.RUNNING,
         attempt=F("attempt") + 1,
+        done_at_claim=F("done"),
         worker=this_worker(),
         heartbeat_at=now,
         started_at=now,
@@ -143,17 +169,10 @@ def run_job(job_id: int, *, listener: Listener | None = None) -> bool:
     except KeyboardInterrupt:
         _finish(job, progress, Job.Status.CANCELLED, "Stopped at the terminal.")
         raise
-    except OSError as problem:
-        logger.exception("job %s failed", job.pk)
-        status, error = Job.Status.FAILED, _sentence(problem)
-    except DatabaseError as problem:
-        logger.exception("job %s failed", job.pk)
-        status = Job.Status.FAILED
-        error = f"The database refused a write: {problem}. Mend it, then retry the job."
     except Exception as problem:
-        logger.exception("job %s failed", job.pk)
-        status = Job.Status.FAILED
-        error = f"Unexpected {type(problem).__name__}: {problem}. The worker's log has the details."
+        if log:
+            logger.exception("job %s failed", job.pk)
+        status, error = Job.Status.FAILED, _sentence(problem)
     if not progress.was_lost:
         _finish(job, progress, status, error)
     return True
@@ -161,26 +180,28 @@ def run_job(job_id: int, *, listener: Listener | None = None) -> bool:
 
 def cancel_job(job: Job) -> None:
     """Stop the job: at once if nobody runs it, else at its next step."""
-    Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING).update(cancel_requested=True)
+    Job.objects.filter(pk=job.pk, status__in=Job.ACTIVE).update(cancel_requested=True)
     job = Job.objects.get(pk=job.pk)
     if job.status in (Job.Status.WAITING, Job.Status.QUEUED):
         _end(job, Job.Status.CANCELLED, "Cancelled.")
 
 
 def retry_job(job: Job) -> None:
-    """Run an ended job again from where it stopped, and what had waited for it."""
-    if job.is_active or job.status == Job.Status.DONE:
-        return
+    """Run an ended job again from where it stopped; with what it waited for, and what for it."""
+    if job.after is not None:
+        retry_job(job.after)
     with transaction.atomic():
         job = Job.objects.select_for_update().get(pk=job.pk)
-        if job.is_active:
+        if job.is_active or job.status == Job.Status.DONE:
             return
-        job.cancel_requested, job.error, job.finished_at = False, "", None
-        if job.after is not None and job.after.status != Job.Status.DONE:
-            job.status = Job.Status.WAITING
-            job.save()
-        else:
-            _queue(job)
+        Job.objects.filter(pk=job.pk).update(
+            status=Job.Status.WAITING,
+            cancel_requested=False,
+            error="",
+            finished_at=None,
+            fruitless=0,
+        )
+        _settle_waiting(Job.objects.select_related("after").get(pk=job.pk))
     for follower in job.followers.filter(status__in=[Job.Status.FAILED, Job.Status.CANCELLED]):
         retry_job(follower)
 
@@ -195,26 +216,33 @@ def sweep_stale_jobs() -> list[Job]:
     swept = []
     for job in Job.objects.filter(status=Job.Status.RUNNING):
         stale = job.heartbeat_at is None or job.heartbeat_at < late
-        if not stale and not is_known_dead(job.worker):
-            continue
-        with transaction.atomic():
-            same = Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING, attempt=job.attempt)
-            if job.cancel_requested:
-                _end(job, Job.Status.CANCELLED, "Cancelled.")
-            elif job.attempt >= MOST_ATTEMPTS:
-                _end(job, Job.Status.FAILED, f"Its worker died {job.attempt} times. See its log.")
-            elif same.update(status=Job.Status.WAITING):
-                logger.warning("job %s: worker %s is gone, queued again", job.pk, job.worker)
-                _queue(job)
-                swept.append(job)
+        if (stale or is_known_dead(job.worker)) and _take_from_dead_worker(job):
+            logger.warning("job %s: worker %s is gone, queued again", job.pk, job.worker)
+            swept.append(job)
     # A worker killed between taking the task and claiming the job leaves the job queued for ever.
     for job in Job.objects.filter(status=Job.Status.QUEUED, queued_at__lt=late):
-        if not (
-            job.task_id and DBTaskResult.objects.filter(pk=job.task_id, status="READY").exists()
-        ):
-            _queue(job)
+        if not _has_task(job) and _queue(job):
             swept.append(job)
+    for job in Job.objects.filter(status=Job.Status.WAITING).select_related("after"):
+        _settle_waiting(job)
     return swept
+
+
+def _take_from_dead_worker(job: Job) -> bool:
+    if job.cancel_requested:
+        _end(job, Job.Status.CANCELLED, "Cancelled. What was finished is kept.")
+        return False
+    fruitless = 0 if job.done > job.done_at_claim else job.fruitless + 1
+    if fruitless >= MOST_FRUITLESS:
+        _end(job, Job.Status.FAILED, f"Its worker died {fruitless} times in a row. See its log.")
+        return False
+    return _queue(job, fruitless=fruitless)
+
+
+def _has_task(job: Job) -> bool:
+    return (
+        bool(job.task_id) and DBTaskResult.objects.filter(pk=job.task_id, status="READY").exists()
+    )
 
 
 def last_job(kind: str, subject_id: int) -> Job | None:
@@ -230,10 +258,27 @@ def _active_job(kind: str, subject_id: int) -> Job:
     return Job.objects.get(kind=kind, subject_id=subject_id, status__in=Job.ACTIVE)
 
 
-def _queue(job: Job) -> None:
-    result = run_job_task.using(queue_name=get_kind(job.kind).queue).enqueue(job.pk)
-    job.status, job.task_id, job.queued_at = Job.Status.QUEUED, str(result.id), timezone.now()
-    job.save()
+def _queue(job: Job, **facts: int) -> bool:
+    """Queue the job in the state that it was read in; False if it has moved on since."""
+    with transaction.atomic():
+        same = Job.objects.filter(
+            pk=job.pk, status=job.status, attempt=job.attempt, task_id=job.task_id
+        )
+        if not same.update(status=Job.Status.QUEUED, queued_at=timezone.now(), **facts):
+            return False
+        result = run_job_task.using(queue_name=get_kind(job.kind).queue).enqueue(job.pk)
+        Job.objects.filter(pk=job.pk).update(task_id=str(result.id))
+    job.refresh_from_db()
+    return True
+
+
+def _settle_waiting(job: Job) -> None:
+    """Begin or end a waiting job, if what it waits for has ended."""
+    if job.after is None or job.after.status == Job.Status.DONE:
+        _queue(job)
+    elif not job.after.is_active:
+        reason = f"Not begun: {job.after.title} was {job.after.status}."
+        _end(job, Job.Status.CANCELLED, reason)
 
 
 def _finish(job: Job, progress: JobProgress, status: Job.Status, error: str) -> None:
@@ -249,15 +294,16 @@ def _end(job: Job, status: Job.Status, error: str, **facts: int | str) -> None:
 
 
 def _release_followers(job: Job) -> None:
-    for follower in job.followers.filter(status=Job.Status.WAITING):
-        if job.status == Job.Status.DONE:
-            _queue(follower)
-        else:
-            before = job.title
-            _end(follower, Job.Status.CANCELLED, f"Not begun: {before} was {job.status}.")
+    for follower in job.followers.filter(status=Job.Status.WAITING).select_related("after"):
+        _settle_waiting(follower)
 
 
-def _sentence(problem: OSError) -> str:
-    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full. Make room, then retry: what was finished is kept."
-    return f"{problem.strerror or type(problem).__name__}: {problem.filename or problem}."
+def _sentence(problem: Exception) -> str:
+    """What a person may be told of a failure that no handler foresaw."""
+    if isinstance(problem, OSError):
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "The disk is full. Make room, then retry: what was finished is kept."
+        return f"{problem.strerror or type(problem).__name__}: {problem.filename or problem}."
+    if isinstance(problem, AnyDatabaseError):
+        return f"The database refused: {problem}. Mend it, then retry the job."
+    return f"Unexpected {type(problem).__name__}: {problem}. The worker's log has the details."

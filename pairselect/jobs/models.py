@@ -1,6 +1,17 @@
+import re
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
+from django.utils.functional import cached_property
+
+if TYPE_CHECKING:  # the registry imports this module
+    from pairselect.jobs.registry import JobKind, Remedy, SubjectFacts
+
+MOST_LINES = 100  # of an error
+BAD_LINE = re.compile(r"\s+(?=Line [\d,]+: |… and [\d,]+ more\.)")
 
 
 class Job(models.Model):
@@ -19,6 +30,7 @@ class Job(models.Model):
         CANCELLED = "cancelled", "cancelled"
 
     ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING)
+    UNDONE = (Status.FAILED, Status.CANCELLED)
 
     kind = models.CharField(max_length=40)
     subject_id = models.PositiveBigIntegerField(help_text="the row that the job works on")
@@ -28,6 +40,10 @@ class Job(models.Model):
     )
 
     attempt = models.PositiveIntegerField(default=0, help_text="claims so far")
+    done_at_claim = models.PositiveBigIntegerField(default=0)
+    fruitless = models.PositiveIntegerField(
+        default=0, help_text="workers lost in a row without progress"
+    )
     worker = models.CharField(max_length=200, blank=True, help_text="host/pid/start of process")
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
@@ -67,9 +83,68 @@ class Job(models.Model):
     @property
     def title(self) -> str:
         """What the job does, as people read it."""
+        return self._kind.title
+
+    @cached_property
+    def subject(self) -> "SubjectFacts | None":
+        """What the job works on; None when it is gone. `with_subjects` reads those of many."""
+        subject = self._kind.subject
+        return subject.find([self.subject_id]).get(self.subject_id) if subject else None
+
+    @property
+    def subject_name(self) -> str:
+        return self.subject.name if self.subject else ""
+
+    @property
+    def subject_url(self) -> str:
+        return self.subject.url if self.subject else ""
+
+    @property
+    def label(self) -> str:
+        """What the job does and on what."""
+        kind = self._kind
+        if kind.subject is None or not self.subject_name:
+            return kind.title
+        return kind.subject.label.format(title=kind.title, name=self.subject_name)
+
+    @property
+    def refreshes_page(self) -> bool:
+        return self._kind.refreshes_page
+
+    @property
+    def download_url(self) -> str:
+        """The file that a finished job has made, if its kind makes one."""
+        if self.status != self.Status.DONE or not self._kind.download:
+            return ""
+        return reverse(self._kind.download, args=[self.subject_id])
+
+    @property
+    def remedy(self) -> "Remedy | None":
+        """What helps a job that failed for what it was given."""
+        remedy = self._kind.remedy
+        failed = self.status == self.Status.FAILED
+        return remedy if remedy and failed and self.error.startswith(remedy.error) else None
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether running it again, with what it waited for, may end otherwise."""
+        if self.status not in self.UNDONE or self.remedy:
+            return False
+        return self.after is None or self.after.status not in self.UNDONE or self.after.can_retry
+
+    @property
+    def error_parts(self) -> list[str]:
+        """The error's sentence, and after it a part for each bad line of a file."""
+        sentence, *lines = BAD_LINE.split(self.error)
+        if len(lines) > MOST_LINES and not lines[MOST_LINES].startswith("…"):
+            lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES:,} more."]
+        return [sentence, *lines]
+
+    @property
+    def _kind(self) -> "JobKind":
         from pairselect.jobs.registry import get_kind  # which imports this module
 
-        return get_kind(self.kind).title
+        return get_kind(self.kind)
 
     @property
     def percent(self) -> int:

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError
+from django.db import connection
 from django.utils import timezone
 
 from pairselect.jobs.models import Job
@@ -86,7 +87,7 @@ class JobProgress:
             while not self._finished.wait(BEAT_SECONDS):
                 try:
                     self.beat()
-                except DatabaseError:
+                except AnyDatabaseError:
                     logger.warning("job %s: heartbeat not written", self._job.pk, exc_info=True)
                     connection.close()
         finally:

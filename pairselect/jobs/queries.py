@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 
 from pairselect.jobs.models import Job
+from pairselect.jobs.registry import get_kind
 
 
 def last_jobs(subjects: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Job]:
@@ -13,4 +14,16 @@ def last_jobs(subjects: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Job]
     for job in rows.order_by("pk"):
         if (job.kind, job.subject_id) in wanted:
             found[job.kind, job.subject_id] = job
+    return found
+
+
+def with_subjects(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs, with what they work on read in one query for each kind."""
+    found = list(jobs)
+    for name in {job.kind for job in found}:
+        same = [job for job in found if job.kind == name]
+        subject = get_kind(name).subject
+        facts = subject.find(job.subject_id for job in same) if subject else {}
+        for job in same:
+            job.subject = facts.get(job.subject_id)
     return found

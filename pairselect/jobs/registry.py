@@ -1,11 +1,57 @@
-"""What workers can do: each app's ``tasks`` module registers its kinds of job here."""
+"""What workers can do: each app's ``tasks`` module registers its kinds of job here.
 
-from collections.abc import Callable
+The kinds name models and addresses as texts, so that this app imports none of theirs.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from django.apps import apps
+from django.urls import reverse
 
 from pairselect.jobs.progress import JobProgress
 
 Handler = Callable[[int, JobProgress], None]
+
+
+@dataclass(frozen=True)
+class SubjectFacts:
+    """The name and the page of the row that one job works on."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What jobs of a kind work on."""
+
+    model: str  # "pools.FeatureSet"
+    page: str  # the address of its page, which takes an id
+    named_by: str = ""  # the relation to the row that has name and page, where it is another
+    label: str = "{title} of “{name}”"
+
+    def find(self, ids: Iterable[int]) -> dict[int, SubjectFacts]:
+        """Those that are still there, in one query."""
+        before = f"{self.named_by}__" if self.named_by else ""
+        rows = apps.get_model(self.model)._default_manager.filter(pk__in=set(ids))
+        return {
+            pk: SubjectFacts(str(name), reverse(self.page, args=[page_pk]))
+            for pk, page_pk, name in rows.values_list("pk", f"{before}pk", f"{before}name")
+        }
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What helps where running a failed job again cannot: when its error begins like this."""
+
+    error: str
+    page: str
+    label: str
+
+    @property
+    def url(self) -> str:
+        return reverse(self.page)
 
 
 @dataclass(frozen=True)
@@ -14,12 +60,25 @@ class JobKind:
     title: str  # as people read it
     queue: str
     run: Handler
+    subject: Subject | None = None
+    remedy: Remedy | None = None
+    download: str = ""  # the address of the file that the job makes; takes the subject's id
+    refreshes_page: bool = True  # whether the page that shows the job waits for its end
 
 
 _kinds: dict[str, JobKind] = {}
 
 
-def job_kind(name: str, *, title: str, queue: str) -> Callable[[Handler], Handler]:
+def job_kind(
+    name: str,
+    *,
+    title: str,
+    queue: str,
+    subject: Subject | None = None,
+    remedy: Remedy | None = None,
+    download: str = "",
+    refreshes_page: bool = True,
+) -> Callable[[Handler], Handler]:
     """Register ``handler(subject_id, progress)``.
 
     A handler is run again from its start after a crash, so it writes in steps that can be
@@ -27,7 +86,9 @@ def job_kind(name: str, *, title: str, queue: str) -> Callable[[Handler], Handle
     """
 
     def register(handler: Handler) -> Handler:
-        _kinds[name] = JobKind(name, title, queue, handler)
+        _kinds[name] = JobKind(
+            name, title, queue, handler, subject, remedy, download, refreshes_page
+        )
         return handler
 
     return register

@@ -5,7 +5,7 @@ from django.db import DatabaseError
 from django.forms import Form
 from tqdm import tqdm
 
-from pairselect.jobs.actions import JobBusy, Work, enqueue_in_turn, run_now
+from pairselect.jobs.actions import JobBusy, Work, enqueue_in_turn, follow, run_now
 from pairselect.jobs.progress import JobError
 from pairselect.jobs.registry import get_kind
 
@@ -28,9 +28,9 @@ class JobCommand(BaseCommand):
             titles = ", then ".join(get_kind(kind).title.lower() for kind, _ in work)
             self.stdout.write(f"Queued: {titles}." if job else "Nothing is left to do.")
             return
-        for kind, subject_id in work:
+        for place, (kind, subject_id) in enumerate(work):
             try:
-                self._run(kind, subject_id)
+                self._run(kind, subject_id, may_follow=place > 0)
             except (JobBusy, JobError) as problem:
                 raise CommandError(str(problem)) from problem
             except DatabaseError as problem:
@@ -40,7 +40,8 @@ class JobCommand(BaseCommand):
                     "Stopped. What was finished is kept: the same command goes on from there."
                 ) from None
 
-    def _run(self, kind: str, subject_id: int) -> None:
+    def _run(self, kind: str, subject_id: int, *, may_follow: bool) -> None:
+        """One job here. A later one of a chain may be with a worker already: watch it there."""
         title = get_kind(kind).title
         with tqdm(desc=title, unit="", file=self.stderr, dynamic_ncols=True) as bar:
 
@@ -50,7 +51,20 @@ class JobCommand(BaseCommand):
                 bar.n = done
                 bar.refresh()
 
-            run_now(kind, subject_id, listener=show)
+            try:
+                run_now(kind, subject_id, listener=show)
+            except JobBusy as busy:
+                if not may_follow:
+                    raise
+                follow(busy.job, listener=show)
+
+
+def seed_number(text: str) -> int:
+    """A seed as an option's value: a whole number from 0 to 2⁶³ − 1."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise ValueError(text)
+    return value
 
 
 def first_error(form: Form) -> str:

@@ -13,11 +13,14 @@ from pairselect.jobs.models import Job
 @require_GET
 @admin_required
 def job_progress(request: HttpRequest, pk: int) -> HttpResponse:
-    """The progress line alone. Once the job has ended the whole page is fetched anew, so that
-    polling ends by itself and the page shows what the job has made."""
+    """The progress line alone, without polling once the job has ended.
+
+    A page that waited for its end is then fetched anew, to show what the job has made. Others,
+    which may hold a half-filled form, keep all but this line.
+    """
     job = get_object_or_404(Job, pk=pk)
     response = render(request, "jobs/_progress.html", {"job": job})
-    if by_htmx(request) and not job.is_active:
+    if by_htmx(request) and job.refreshes_page and not job.is_active:
         response["HX-Refresh"] = "true"
     return response
 
@@ -25,16 +28,21 @@ def job_progress(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @admin_required
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    cancel_job(get_object_or_404(Job, pk=pk))
-    messages.info(request, "The job stops at its next step. What is finished is kept.")
+    job = get_object_or_404(Job, pk=pk)
+    cancel_job(job)
+    messages.info(request, f"{job.label}: stops at its next step. What is finished is kept.")
     return _back(request)
 
 
 @require_POST
 @admin_required
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
-    retry_job(get_object_or_404(Job, pk=pk))
-    messages.info(request, "The job is queued again and goes on where it stopped.")
+    job = get_object_or_404(Job, pk=pk)
+    if job.can_retry:
+        retry_job(job)
+        messages.info(request, f"{job.label}: queued again. It goes on where it stopped.")
+    elif job.status in Job.UNDONE:
+        messages.error(request, f"{job.label}: it would fail again, on what it was given.")
     return _back(request)
 
 

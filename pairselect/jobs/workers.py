@@ -3,14 +3,26 @@
 import os
 import socket
 from functools import cache
+from pathlib import Path
 
 import psutil
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# The clock may be set while a process runs, and its start is reckoned from the clock.
+SAME_START_SECONDS = 120
+
+
+@cache
+def _machine() -> str:
+    """Host and boot: containers and cloned machines share names, not boots and names."""
+    boot = BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
+    return f"{socket.gethostname()}:{boot}"
 
 
 @cache
 def _identity(pid: int) -> str:
     # The start time tells a process from a later one that was given the same number.
-    return f"{socket.gethostname()}/{pid}/{int(psutil.Process(pid).create_time())}"
+    return f"{_machine()}/{pid}/{int(psutil.Process(pid).create_time())}"
 
 
 def this_worker() -> str:
@@ -19,15 +31,15 @@ def this_worker() -> str:
 
 def is_known_dead(worker: str) -> bool:
     """Whether the process is gone for certain: only this machine's own can be known."""
-    host, _, rest = worker.partition("/")
+    machine, _, rest = worker.partition("/")
     pid, _, started = rest.partition("/")
-    if host != socket.gethostname() or not pid.isdigit():
+    if machine != _machine() or not (pid.isdigit() and started.isdigit()):
         return False
     try:
         process = psutil.Process(int(pid))
-        return (
-            int(process.create_time()) != int(started) or process.status() == psutil.STATUS_ZOMBIE
-        )
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        return bool(abs(process.create_time() - int(started)) > SAME_START_SECONDS)
     except psutil.NoSuchProcess:
         return True
     except psutil.AccessDenied:

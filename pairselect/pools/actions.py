@@ -19,7 +19,7 @@ from pairselect.pools.queries import (
     finished_features,
     reference_model,
 )
-from pairselect.pools.storage import FeatureStore, features_folder
+from pairselect.pools.storage import FeatureStore, arrays_are_there, features_folder
 
 if TYPE_CHECKING:  # torch stays out of the web process
     from pairselect.pools.engine.generation import Finished, Generator, Request, Sampler
@@ -46,7 +46,7 @@ def create_pool(
 
     Raises
     ------
-    NameTaken
+    NameRefused
         When a pool of that name has other prompts, another model or other settings.
     """
     return row_named(
@@ -64,8 +64,11 @@ def create_pool(
         },
         created_by=created_by,
         came_to_nothing=lambda pool: (
-            not is_active("generate_pool", pool.pk) and not pool.completions.exists()
+            pool.source == Pool.Source.GENERATED
+            and not is_active("generate_pool", pool.pk)
+            and not pool.completions.exists()
         ),
+        start={"fingerprint": {}},
     )
 
 
@@ -129,27 +132,27 @@ def extract_features(feature_set_id: int, progress: JobProgress) -> None:
     from pairselect.pools.engine.contract import GenerationStopped, PromptTooLong
 
     feature_set = FeatureSet.objects.select_related("pool").get(pk=feature_set_id)
-    if feature_set.completed_at:
+    if feature_set.completed_at and arrays_are_there(feature_set):
         return
     if not feature_set.pool.completed_at:
         raise JobError(f"The pool “{feature_set.pool}” is not complete: finish it first.")
-    completions = list(completions_in_order(feature_set.pool).select_related("prompt"))
-    progress.report(0, len(completions), f"loading {feature_set.model}")
+    ids = list(completions_in_order(feature_set.pool).values_list("pk", flat=True))
+    progress.report(0, len(ids), f"loading {feature_set.model}")
     lm = _load(feature_set.model)
-    store = FeatureStore(
-        features_folder(feature_set), rows=len(completions), dimension=lm.hidden_size
-    )
+    store = FeatureStore(features_folder(feature_set), rows=len(ids), dimension=lm.hidden_size)
     for rows in store.missing(ENCODE_CHUNK):
+        found = Completion.objects.select_related("prompt").in_bulk([ids[row] for row in rows])
+        chunk = [found[ids[row]] for row in rows]
         items = [
-            features.Item(c.prompt.messages, c.text, ended=c.finish_reason == "stop")
-            for c in (completions[row] for row in rows)
+            features.Item(tuple(c.prompt.messages), c.text, ended=c.finish_reason == "stop")
+            for c in chunk
         ]
         try:
             encoding = features.encode(
                 lm, items, [feature_set.kind], should_stop=progress.should_stop
             )
         except PromptTooLong as problem:
-            number = completions[rows[problem.place]].prompt.position + 1
+            number = chunk[problem.place].prompt.position + 1
             raise JobError(
                 f"Prompt {number} fills the context of {lm.context_length:,} tokens of "
                 f"{lm.name}: shorten it, or extract with a model of a longer context."
@@ -159,7 +162,7 @@ def extract_features(feature_set_id: int, progress: JobProgress) -> None:
         store.write(
             rows, encoding.features[feature_set.kind], encoding.log_probs, encoding.token_counts
         )
-        progress.report(int(store.written.sum()), len(completions), "extracting features")
+        progress.report(int(store.written.sum()), len(ids), "extracting features")
     store.seal({"kind": feature_set.kind, **lm.fingerprint})
     feature_set.dimension = lm.hidden_size
     feature_set.fingerprint = dict(lm.fingerprint)

@@ -9,12 +9,16 @@ from typing import TypeVar
 
 from django.contrib.auth.models import User
 from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import Error as AnyDatabaseError
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils import timezone
 
-from pairselect.jobs.progress import JobError, JobProgress
+from pairselect.jobs.actions import is_active
+from pairselect.jobs.progress import JobError, JobProgress, JobStopped
 from pairselect.pools.models import Completion, Pool, Prompt, PromptSet
-from pairselect.pools.naming import NameTaken
+from pairselect.pools.naming import NameRefused, clean_name
 from pairselect.pools.parsing import FileProblem, PoolRow, PromptRow, read_pool, read_prompts
 
 BATCH = 2000
@@ -23,7 +27,7 @@ T = TypeVar("T")
 
 @contextmanager
 def open_local(path: str) -> "Iterator[File[bytes]]":
-    """A file named on the command line; ``name`` is without its folders.
+    """A file named on the command line.
 
     Raises
     ------
@@ -31,10 +35,13 @@ def open_local(path: str) -> "Iterator[File[bytes]]":
         With a message for people, when it cannot be read.
     """
     try:
-        with open(path, "rb") as file:
-            yield File(file, name=os.path.basename(path))
+        file = open(path, "rb")  # noqa: SIM115
     except OSError as problem:
         raise OSError(f"{path} cannot be read: {problem.strerror}.") from problem
+    with file:
+        if not file.seekable():
+            raise OSError(f"{path} cannot be read twice: give a file, not a stream.")
+        yield File(file, name=os.path.basename(path))
 
 
 def stage_prompts(
@@ -42,27 +49,34 @@ def stage_prompts(
 ) -> PromptSet:
     """Keep a copy of the file and make the prompt set, still empty, that its import will fill.
 
-    A set of that name whose import failed is replaced.
+    A set of that name whose import came to nothing takes the new file.
 
     Raises
     ------
-    NameTaken
+    NameRefused
         When an imported set, or one on its way, has the name.
     """
+    name = clean_name(name)
+    _check_free(name)
     digest = _sha256(file)
-    with transaction.atomic():
-        old = PromptSet.objects.select_for_update().filter(name=name).first()
-        if old is not None:
-            if old.imported_at or old.pools.filter(completed_at__isnull=False).exists():
-                raise NameTaken(f"There is a prompt set named “{name}”. Choose another name.")
-            discard_prompt_set(old)
-        return PromptSet.objects.create(
-            name=name,
-            upload=File(file, name=f"{digest[:16]}.jsonl"),
-            file_name=file_name[:255],
-            sha256=digest,
-            created_by=created_by,
-        )
+    # Copied before the transaction, which locks a SQLite database for everybody.
+    stored = default_storage.save(f"prompts/{digest[:16]}.jsonl", file)
+    try:
+        with transaction.atomic():
+            _check_free(name)
+            prompt_set, _ = PromptSet.objects.select_for_update().get_or_create(
+                name=name, defaults={"created_by": created_by}
+            )
+            replaced = prompt_set.upload.name
+            prompt_set.upload.name = stored
+            prompt_set.file_name, prompt_set.sha256 = file_name[-255:], digest
+            prompt_set.save()
+    except (NameRefused, AnyDatabaseError):
+        default_storage.delete(stored)
+        raise
+    if replaced:
+        default_storage.delete(replaced)
+    return prompt_set
 
 
 def stage_pool(
@@ -73,72 +87,148 @@ def stage_pool(
     model: str = "",
     created_by: User | None = None,
 ) -> Pool:
-    """Keep a copy of a ready pool's file; prompt set and pool are made, empty, under one name."""
-    if Pool.objects.filter(name=name, completed_at__isnull=False).exists():
-        raise NameTaken(f"There is a pool named “{name}”. Choose another name.")
-    with transaction.atomic():
-        prompt_set = stage_prompts(file, name=name, file_name=file_name, created_by=created_by)
-        return Pool.objects.create(
-            name=name,
-            prompt_set=prompt_set,
-            source=Pool.Source.IMPORTED,
-            model=model or "not stated",
-            created_by=created_by,
-        )
+    """Keep a copy of a ready pool's file; prompt set and pool are made, empty, under one name.
+
+    Raises
+    ------
+    NameRefused
+        When the name belongs to another pool or prompt set, or the model's label is too long.
+    """
+    name = clean_name(name)
+    if len(model) > 300:
+        raise NameRefused("The model's label has at most 300 characters.")
+    other = Pool.objects.filter(name=name).exclude(source=Pool.Source.IMPORTED, completed_at=None)
+    if other.exists():
+        raise NameRefused(f"There is a pool named “{name}”. Choose another name.")
+    prompt_set = stage_prompts(file, name=name, file_name=file_name, created_by=created_by)
+    pool, _ = Pool.objects.update_or_create(
+        name=name,
+        defaults={
+            "prompt_set": prompt_set,
+            "source": Pool.Source.IMPORTED,
+            "model": model or "not stated",
+        },
+        create_defaults={
+            "prompt_set": prompt_set,
+            "source": Pool.Source.IMPORTED,
+            "model": model or "not stated",
+            "created_by": created_by,
+        },
+    )
+    return pool
 
 
-def discard_prompt_set(prompt_set: PromptSet) -> None:
-    """Remove a set whose import came to nothing, with its copy of the file."""
-    prompt_set.pools.filter(completed_at__isnull=True).delete()
+def _check_free(name: str) -> None:
+    old = PromptSet.objects.filter(name=name).first()
+    if old is None:
+        return
+    pools = list(old.pools.all())
+    busy = is_active("import_prompts", old.pk) or any(
+        is_active("import_pool", pool.pk) for pool in pools
+    )
+    if busy or old.imported_at or any(pool.completed_at for pool in pools):
+        raise NameRefused(f"There is a prompt set named “{name}”. Choose another name.")
+
+
+def discard_failed_import(prompt_set: PromptSet) -> None:
+    """Remove what a failed import leaves, unless something waits for it or it goes on."""
+    try:
+        _check_free(prompt_set.name)
+        with transaction.atomic():
+            prompt_set.pools.all().delete()
+            prompt_set.delete()
+    except (NameRefused, ProtectedError):
+        return
     prompt_set.upload.delete(save=False)
-    prompt_set.delete()
 
 
 def import_prompts(prompt_set_id: int, progress: JobProgress) -> None:
+    """Read the whole file first, which finds every bad line; then store it in short steps.
+
+    The set counts as empty until the last of them, and a run that was cut off starts afresh.
+    """
     prompt_set = PromptSet.objects.get(pk=prompt_set_id)
     if prompt_set.imported_at:
         return
-    with prompt_set.upload.open("rb") as file, _all_or_nothing():
+    with _file_problems(), prompt_set.upload.open("rb") as file:
+        total = 0
+        for total, _ in enumerate(read_prompts(file), start=1):
+            _say_sometimes(progress, "checked", total)
+        _remove_partial(prompt_set, progress)
+        file.seek(0)
         count = 0
-        for rows in _batches(enumerate(read_prompts(file))):
-            Prompt.objects.bulk_create([_prompt(prompt_set, i, row) for i, row in rows])
-            count += len(rows)
-            progress.report(count, 0, f"{count:,} prompts read")
-        _imported(prompt_set, count)
+        try:
+            for rows in _batches(enumerate(read_prompts(file))):
+                Prompt.objects.bulk_create([_prompt(prompt_set, i, row) for i, row in rows])
+                count += len(rows)
+                progress.report(count, total, "storing")
+        except JobStopped:
+            _remove_partial(prompt_set)
+            raise
+    _imported(prompt_set, count)
 
 
 def import_pool(pool_id: int, progress: JobProgress) -> None:
+    """As `import_prompts`, with the completions of each prompt."""
     pool = Pool.objects.select_related("prompt_set").get(pk=pool_id)
     if pool.completed_at:
         return
-    with pool.prompt_set.upload.open("rb") as file, _all_or_nothing():
-        count = comparable = 0
-        for rows in _batches(enumerate(read_pool(file)), size=200):
-            prompts = Prompt.objects.bulk_create(
-                [_prompt(pool.prompt_set, i, row.prompt) for i, row in rows]
-            )
-            Completion.objects.bulk_create(
-                _completion(pool, prompt, k, row)
-                for prompt, (_, row) in zip(prompts, rows, strict=True)
-                for k in range(len(row.completions))
-            )
-            count += len(rows)
-            comparable += sum(len({c.text for c in row.completions}) > 1 for _, row in rows)
-            progress.report(count, 0, f"{count:,} prompts read")
+    prompt_set = pool.prompt_set
+    with _file_problems(), prompt_set.upload.open("rb") as file:
+        total = comparable = 0
+        for total, row in enumerate(read_pool(file), start=1):
+            comparable += len({c.text for c in row.completions}) > 1
+            _say_sometimes(progress, "checked", total)
         if not comparable:
             raise FileProblem(
                 ["No prompt has two different completions, so there is nothing to compare."]
             )
-        _imported(pool.prompt_set, count)
+        _remove_partial(prompt_set, progress)
+        file.seek(0)
+        count = 0
+        try:
+            for rows in _batches(enumerate(read_pool(file)), size=200):
+                _store_pool_rows(pool, rows)
+                count += len(rows)
+                progress.report(count, total, "storing")
+        except JobStopped:
+            _remove_partial(prompt_set)
+            raise
+    with transaction.atomic():
+        _imported(prompt_set, count)
         pool.completed_at = timezone.now()
         pool.save(update_fields=["completed_at"])
 
 
+def _store_pool_rows(pool: Pool, rows: list[tuple[int, PoolRow]]) -> None:
+    with transaction.atomic():
+        prompts = Prompt.objects.bulk_create(
+            [_prompt(pool.prompt_set, i, row.prompt) for i, row in rows]
+        )
+        Completion.objects.bulk_create(
+            _completion(pool, prompt, k, row)
+            for prompt, (_, row) in zip(prompts, rows, strict=True)
+            for k in range(len(row.completions))
+        )
+
+
+def _remove_partial(prompt_set: PromptSet, progress: JobProgress | None = None) -> None:
+    """Prompts, with their completions, that an import left which was cut off."""
+    while ids := list(prompt_set.prompts.values_list("pk", flat=True)[:BATCH]):
+        Prompt.objects.filter(pk__in=ids).delete()
+        if progress:
+            progress.check()
+
+
+def _say_sometimes(progress: JobProgress, what: str, count: int) -> None:
+    if count % BATCH == 0:
+        progress.report(0, 0, f"{count:,} lines {what}")
+
+
 @contextmanager
-def _all_or_nothing() -> Iterator[None]:
+def _file_problems() -> Iterator[None]:
     try:
-        with transaction.atomic():
-            yield
+        yield
     except FileProblem as problem:
         raise JobError(f"Nothing was imported. {problem}") from problem
 

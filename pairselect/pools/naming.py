@@ -6,12 +6,27 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 
-
-class NameTaken(Exception):
-    """The message says what has the name."""
-
+MOST_CHARACTERS = 100
 
 M = TypeVar("M", bound=models.Model)
+
+
+class NameRefused(Exception):
+    """The message says why the name cannot be had, and what to do."""
+
+
+def clean_name(name: str) -> str:
+    """The name without blanks around it.
+
+    Raises
+    ------
+    NameRefused
+        When it is empty, longer than 100 characters, or not printable.
+    """
+    name = name.strip()
+    if not 0 < len(name) <= MOST_CHARACTERS or not name.isprintable():
+        raise NameRefused(f"A name has 1 to {MOST_CHARACTERS} printable characters.")
+    return name
 
 
 def row_named(
@@ -21,30 +36,34 @@ def row_named(
     settings: dict[str, Any],
     created_by: User | None,
     came_to_nothing: Callable[[M], bool],
+    start: dict[str, Any] | None = None,
 ) -> M:
     """The row of that name: a new one, or the one made before with the same settings.
 
-    One with other settings is replaced if it came to nothing (a failed attempt holds no name).
+    One with other settings that came to nothing takes the new ones: a failed attempt does not
+    keep its name, and what waits for it (a design for its pool) then waits for the new attempt.
+    ``start`` are values that a new row, or a new attempt, starts with.
 
     Raises
     ------
-    NameTaken
+    NameRefused
         When the name belongs to something else.
     """
-    what = model._meta.verbose_name
-    manager = model._default_manager
+    name, what, manager = clean_name(name), model._meta.verbose_name, model._default_manager
     try:
         with transaction.atomic():
             old = manager.select_for_update().filter(name=name).first()
-            if old is not None:
-                if all(getattr(old, key) == value for key, value in settings.items()):
-                    return old
-                if not came_to_nothing(old):
-                    raise NameTaken(
-                        f"There is a {what} named “{name}” with other settings. "
-                        "Choose another name."
-                    )
-                old.delete()
-            return manager.create(name=name, created_by=created_by, **settings)
-    except IntegrityError:
-        raise NameTaken(f"There is a {what} named “{name}”. Choose another name.") from None
+            if old is None:
+                return manager.create(name=name, created_by=created_by, **settings, **(start or {}))
+            if all(getattr(old, key) == value for key, value in settings.items()):
+                return old
+            if not came_to_nothing(old):
+                raise NameRefused(
+                    f"There is a {what} named “{name}” with other settings. Choose another name."
+                )
+            for key, value in (settings | (start or {})).items():
+                setattr(old, key, value)
+            old.save()
+            return old
+    except IntegrityError:  # made by somebody else in this moment
+        raise NameRefused(f"There is a {what} named “{name}”. Choose another name.") from None

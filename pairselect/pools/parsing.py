@@ -1,6 +1,7 @@
 """Prompt files and ready pools, read line by line. All the bad lines are named, none is taken."""
 
 import io
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, TypeVar
@@ -120,7 +121,23 @@ def _object(text: str) -> Json:
         raise _BadLine(f"not JSON ({error.msg} at character {error.colno})") from None
     if not isinstance(value, dict):
         raise _BadLine('not a JSON object, as {"prompt": "…"} is')
+    if "\\u0000" in text and _holds_nul(value):
+        raise _BadLine("a text holds a NUL character")
     return value
+
+
+def _holds_nul(value: Any) -> bool:
+    """PostgreSQL takes no NUL, in texts or in JSON."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+        elif isinstance(each, str) and "\x00" in each:
+            return True
+    return False
 
 
 def _prompt(row: Json) -> PromptRow:
@@ -163,8 +180,6 @@ def _text(value: Any, what: str, *, may_be_empty: bool = False) -> str:
         raise _BadLine(f"{what} is empty")
     if len(value) > MOST_CHARACTERS:
         raise _BadLine(f"{what} has {len(value):,} characters; the limit is {MOST_CHARACTERS:,}")
-    if "\x00" in value:
-        raise _BadLine(f"{what} holds a NUL character")
     return value
 
 
@@ -193,10 +208,14 @@ def _completion(value: Any, place: int) -> CompletionRow:
     if not isinstance(value, dict):
         raise _BadLine(f'completion {place} is neither a text nor an object with "text"')
     score = value.get("score")
-    if score is not None and (isinstance(score, bool) or not isinstance(score, int | float)):
+    if score is not None and not _is_number(score):
         raise _BadLine(f"the score of completion {place} is not a number")
     model = value.get("model") or ""
     if not isinstance(model, str) or len(model) > 300:
         raise _BadLine(f"the model of completion {place} is not a text of up to 300 characters")
     text = _text(value.get("text"), f"completion {place}", may_be_empty=True)
     return CompletionRow(text, model, None if score is None else float(score))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 
 from pairselect.pools.models import FeatureSet
 
+
+class FeaturesLost(Exception):
+    """The message says of which pool, and what to do."""
+
+
 ARRAYS = ("features", "log_probs", "token_counts")
 
 
@@ -68,6 +73,15 @@ class FeatureStore:
         (self.folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
 
 
+def arrays_are_there(feature_set: FeatureSet) -> bool:
+    """Whether the data folder holds the arrays whole, a row for each completion."""
+    try:
+        features, _, _ = load_arrays(feature_set)
+    except FeaturesLost:
+        return False
+    return len(features) == feature_set.pool.completions.count()
+
+
 def load_arrays(
     feature_set: FeatureSet,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int32]]:
@@ -75,11 +89,17 @@ def load_arrays(
 
     Raises
     ------
-    FileNotFoundError
-        When the data folder has lost them.
+    FeaturesLost
+        When the data folder has lost them, or part of them.
     """
     folder = features_folder(feature_set)
-    features, log_probs, counts = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in ARRAYS)
+    try:
+        features, log_probs, counts = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in ARRAYS)
+    except (OSError, ValueError) as problem:
+        raise FeaturesLost(
+            f"The features of “{feature_set.pool}” are gone from the data folder: extract them "
+            "again with extract_features."
+        ) from problem
     return features, log_probs, counts
 
 
@@ -96,18 +116,26 @@ def _open(folder: Path, name: str, dtype: type, shape: tuple[int, ...]) -> np.me
             array = None
         if array is not None and array.shape == shape and array.dtype == dtype:
             return array
-    _reserve(path, int(np.prod(shape)) * np.dtype(dtype).itemsize + 4096)
-    return open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-
-
-def _reserve(path: Path, size: int) -> None:
-    """Fail now if the disk is too full: writing to a map with no room behind it kills a process."""
-    trial = path.with_suffix(".room")
     try:
-        with trial.open("wb") as file:
+        array = open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        _fill_disk(path)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return array
+
+
+def _fill_disk(path: Path) -> None:
+    """Give the sparse file its room now: writing to a map of a full disk would kill the process."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
-    finally:
-        trial.unlink(missing_ok=True)
+        else:  # macOS: the map was made of zeros, and so it stays
+            file.seek(min(size, 4096))  # after the header
+            while (left := size - file.tell()) > 0:
+                file.write(bytes(min(left, 1 << 20)))
+            os.fsync(file.fileno())
 
 
 def _sha256(path: Path) -> str:

@@ -10,7 +10,7 @@ from pairselect.pools.actions import create_pool, work_for_pool
 from pairselect.pools.forms import PoolFileForm, PromptFileForm, WebPoolForm
 from pairselect.pools.imports import stage_pool, stage_prompts
 from pairselect.pools.models import Pool, PromptSet
-from pairselect.pools.naming import NameTaken
+from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import completions_expected, pools, prompt_sets
 
 PAGE = 25
@@ -26,7 +26,7 @@ def prompt_set_list(request: HttpRequest) -> HttpResponse:
             prompt_set = stage_prompts(
                 file, name=form.cleaned_data["name"], file_name=file.name, created_by=person
             )
-        except NameTaken as problem:
+        except NameRefused as problem:
             form.add_error("name", str(problem))
         else:
             enqueue_job("import_prompts", prompt_set.pk, created_by=person)
@@ -74,7 +74,7 @@ def pool_new(request: HttpRequest) -> HttpResponse:
         person = signed_in(request)
         try:
             pool = create_pool(**form.cleaned_data, created_by=person)
-        except NameTaken as problem:
+        except NameRefused as problem:
             form.add_error("name", str(problem))
         else:
             enqueue_in_turn(work_for_pool(pool), created_by=person)
@@ -96,7 +96,7 @@ def pool_import(request: HttpRequest) -> HttpResponse:
                 model=form.cleaned_data["model"],
                 created_by=person,
             )
-        except NameTaken as problem:
+        except NameRefused as problem:
             form.add_error("name", str(problem))
         else:
             enqueue_in_turn(work_for_pool(pool), created_by=person)

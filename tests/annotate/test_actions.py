@@ -5,15 +5,22 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
 from annotate.actions import Outcome, answer, next_comparison, undo
 from annotate.models import Campaign, Comparison, Judgement
-from annotate.queries import progress_of
+from annotate.queries import last_judgement, progress_of
 from tests.conftest import People, give, make_campaign
 
 Choice = Judgement.Choice
+
+
+def take_back(campaign: Campaign, user: User) -> bool:
+    """Undo as the page does: the last answer, by name."""
+    last = last_judgement(campaign, user)
+    return last is not None and undo(campaign, user, judgement_id=last.pk)
 
 
 def take(campaign: Campaign, user: object) -> Comparison:
@@ -87,7 +94,7 @@ def test_a_skipped_pair_goes_to_somebody_else(campaign: Campaign, people: People
     give(campaign, people.anna, "skip")
     assert take(campaign, people.anna).position == 1
     assert take(campaign, people.ben).position == 0
-    assert progress_of(campaign, people.anna).answered == 0
+    assert progress_of([campaign], people.anna)[campaign.pk].answered == 0
 
 
 def test_a_pair_that_all_have_skipped_is_left(people: People) -> None:
@@ -100,11 +107,11 @@ def test_undo_brings_the_last_one_back(campaign: Campaign, people: People) -> No
     first = take(campaign, people.anna)
     give(campaign, people.anna, "left")
     second = take(campaign, people.anna)
-    assert undo(campaign, people.anna)
+    assert take_back(campaign, people.anna)
     back = take(campaign, people.anna)
     assert (back.pk, back.lease == first.lease) == (first.pk, False)
     stale = answer(first, people.anna, choice=Choice.LEFT, lease=lease_of(first))
-    assert stale is Outcome.REPEATED  # the double click from before the undo
+    assert stale is Outcome.PASSED_ON  # the double click from before the undo
     give(campaign, people.anna, "right")
     assert take(campaign, people.anna).pk == second.pk
     assert [(j.choice, j.withdrawn_at is None) for j in Judgement.objects.all()] == [
@@ -117,24 +124,42 @@ def test_undo_goes_back_as_far_as_one_likes(campaign: Campaign, people: People) 
     for _ in range(3):
         give(campaign, people.anna, "tie")
     for position in (2, 1, 0):
-        assert undo(campaign, people.anna)
+        assert take_back(campaign, people.anna)
         assert take(campaign, people.anna).position == position
-    assert not undo(campaign, people.anna)
-    assert progress_of(campaign, people.anna).answered == 0
+    assert not take_back(campaign, people.anna)
+    assert progress_of([campaign], people.anna)[campaign.pk].answered == 0
+
+
+def test_an_undo_sent_twice_takes_back_one(campaign: Campaign, people: People) -> None:
+    give(campaign, people.anna, "left")
+    give(campaign, people.anna, "left")
+    last = last_judgement(campaign, people.anna)
+    assert last is not None
+    assert undo(campaign, people.anna, judgement_id=last.pk)
+    assert not undo(campaign, people.anna, judgement_id=last.pk)
+    assert Judgement.objects.filter(withdrawn_at=None).count() == 1
+
+
+def test_a_pair_left_open_overnight_is_timed_anew(campaign: Campaign, people: People) -> None:
+    take(campaign, people.anna)
+    yesterday = timezone.now() - timedelta(hours=14)
+    Comparison.objects.update(shown_at=yesterday, leased_until=yesterday + timedelta(minutes=30))
+    give(campaign, people.anna, "left")
+    assert Judgement.objects.get().seconds < 60
 
 
 def test_undo_leaves_other_peoples_answers(campaign: Campaign, people: People) -> None:
     give(campaign, people.ben, "left")
-    assert not undo(campaign, people.anna)
+    assert not take_back(campaign, people.anna)
 
 
 def test_a_skip_is_undone_unless_somebody_has_the_pair(campaign: Campaign, people: People) -> None:
     give(campaign, people.anna, "skip")
-    assert undo(campaign, people.anna)
+    assert take_back(campaign, people.anna)
     assert take(campaign, people.anna).position == 0
     give(campaign, people.anna, "skip")
     assert take(campaign, people.ben).position == 0
-    assert not undo(campaign, people.anna)
+    assert not take_back(campaign, people.anna)
 
 
 def test_sides_are_drawn_by_the_seed_and_stored_with_the_answer(people: People) -> None:

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from annotate.actions import undo
 from annotate.exports import dpo_rows, export_path, pseudonym
 from annotate.models import Campaign, Export, Judgement
+from annotate.queries import last_judgement
 from tests.conftest import People, give, make_campaign, run_queued_jobs
 
 
@@ -55,8 +56,10 @@ def test_log_probabilities_follow_their_completions(labelled: Campaign) -> None:
 
 
 def test_an_undone_answer_is_no_row(labelled: Campaign, people: People) -> None:
-    undo(labelled, people.anna)  # the skip
-    undo(labelled, people.anna)  # the last decided one
+    for _ in ("the skip", "the last decided one"):
+        last = last_judgement(labelled, people.anna)
+        assert last is not None
+        assert undo(labelled, people.anna, judgement_id=last.pk)
     assert len(list(dpo_rows(labelled, "trl"))) == 4
 
 
@@ -106,8 +109,10 @@ def test_nothing_decided_is_said_and_no_file_left(
 
 
 def test_an_output_that_cannot_be_written_is_said(labelled: Campaign, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="cannot be written"):
-        call_command("export_dataset", labelled.name, "--output", str(tmp_path / "no" / "o.jsonl"))
+    for target, said in ((tmp_path / "no" / "o", "no such folder"), (tmp_path, "is a folder")):
+        with pytest.raises(CommandError, match=said):
+            call_command("export_dataset", labelled.name, "--output", str(target))
+    assert Export.objects.count() == 0
 
 
 def test_export_by_page(labelled: Campaign, people: People) -> None:

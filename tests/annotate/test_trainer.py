@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.test import override_settings
 
 from annotate.models import Campaign
 from tests.conftest import People, give, make_campaign

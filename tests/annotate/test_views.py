@@ -145,7 +145,9 @@ def test_nonsense_is_not_an_answer(anna: Client, campaign: Campaign, data: dict[
 def test_undo_by_page(anna: Client, campaign: Campaign) -> None:
     page = anna.get(f"/work/{campaign.pk}/").content.decode()
     post(anna, page, "left")
-    part = anna.post(f"/work/{campaign.pk}/undo/", headers=HTMX).content.decode()
+    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    undo = {"judgement": hidden(page, "judgement")}
+    part = anna.post(f"/work/{campaign.pk}/undo/", undo, headers=HTMX).content.decode()
     assert "Question number 0?" in part
     assert Judgement.objects.get().withdrawn_at is not None
 
@@ -158,12 +160,27 @@ def test_the_end_is_said(anna: Client, campaign: Campaign) -> None:
     assert "3 of 3" in page
 
 
-def test_a_closed_campaign_takes_no_answers(anna: Client, campaign: Campaign) -> None:
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_an_answer_in_hand_counts_when_the_campaign_is_closed_meanwhile(
+    anna: Client, campaign: Campaign, headers: dict[str, str]
+) -> None:
     page = anna.get(f"/work/{campaign.pk}/").content.decode()
     Campaign.objects.update(closed_at=timezone.now())
-    assert post(anna, page, "left").status_code == 404
-    assert anna.get(f"/work/{campaign.pk}/").status_code == 404
-    assert Judgement.objects.count() == 0
+    response = post(anna, page, "left", **headers)
+    assert Judgement.objects.get().choice == "left"
+    if headers:
+        assert response.headers["HX-Redirect"] == "/work/"
+    else:
+        assert response.headers["Location"] == f"/work/{campaign.pk}/"
+        assert anna.get(f"/work/{campaign.pk}/").headers["Location"] == "/work/"
+    assert "is closed to you now. Your answers are kept." in anna.get("/work/").content.decode()
+
+
+def test_a_closed_campaign_gives_out_nothing_more(campaign: Campaign, people: People) -> None:
+    Campaign.objects.update(closed_at=timezone.now())
+    client = people.client(people.ben)
+    assert client.get(f"/work/{campaign.pk}/").headers["Location"] == "/work/"
+    assert campaign.comparisons.filter(annotator=people.ben).count() == 0
 
 
 def test_a_comparison_of_another_campaign_is_not_found(
@@ -186,3 +203,13 @@ def test_the_page_costs_the_same_however_long_the_queue(
     client.get(f"/work/{campaign.pk}/")
     with django_assert_num_queries(10):
         client.get(f"/work/{campaign.pk}/")
+
+
+def test_work_costs_the_same_however_many_campaigns(
+    people: People, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = people.client(people.anna)
+    for name in ("one", "two", "three"):
+        make_campaign(people.anna, name=name)
+        with django_assert_num_queries(6):
+            client.get("/work/")

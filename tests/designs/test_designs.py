@@ -8,6 +8,7 @@ from pairselect.designs.actions import dimension_for
 from pairselect.designs.bridge import pool_arrays
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.pools.models import Completion, FeatureSet, Pool
+from pairselect.pools.queries import finished_features
 from pairselect.pools.storage import FeatureStore, features_folder, load_arrays, remove_arrays
 from tests.conftest import People, make_pool, run_queued_jobs
 
@@ -144,8 +145,9 @@ def test_a_design_is_not_solved_twice(pool: Pool) -> None:
 
 def test_lost_features_are_said(pool: Pool) -> None:
     remove_arrays(FeatureSet.objects.get())
-    with pytest.raises(CommandError, match="gone from the data folder"):
+    with pytest.raises(CommandError, match="gone from the data folder: extract them again"):
         design()
+    assert finished_features(pool) is None  # so that the advice can be followed
 
 
 @pytest.mark.parametrize(("budget", "dimension"), [(3, 4), (60, 30), (5000, 128)])

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from pairselect.jobs import registry
+from pairselect.jobs import actions, registry
 from pairselect.jobs.actions import (
     JobBusy,
     cancel_job,
@@ -155,9 +155,12 @@ def test_cancelling_a_queued_job_ends_it_at_once() -> None:
 @pytest.mark.django_db
 def test_a_job_of_a_dead_process_is_queued_again_at_once() -> None:
     job = enqueue_job("do", 1)
-    host = this_worker().partition("/")[0]
+    machine = this_worker().partition("/")[0]
     Job.objects.filter(pk=job.pk).update(
-        status=Status.RUNNING, attempt=1, worker=f"{host}/999999999/1", heartbeat_at=timezone.now()
+        status=Status.RUNNING,
+        attempt=1,
+        worker=f"{machine}/999999999/1",
+        heartbeat_at=timezone.now(),
     )
     assert [swept.pk for swept in sweep_stale_jobs()] == [job.pk]
     assert run_job(job.pk)
@@ -182,11 +185,77 @@ def test_another_machines_job_is_queued_again_when_its_heart_stops(
 @pytest.mark.django_db
 def test_a_job_that_kills_every_worker_ends() -> None:
     job = enqueue_job("do", 1)
-    Job.objects.filter(pk=job.pk).update(status=Status.RUNNING, attempt=10, heartbeat_at=None)
+    for _ in range(4):
+        Job.objects.filter(pk=job.pk).update(status=Status.RUNNING, heartbeat_at=None)
+        assert len(sweep_stale_jobs()) == 1
+    Job.objects.filter(pk=job.pk).update(status=Status.RUNNING, heartbeat_at=None)
     sweep_stale_jobs()
     job.refresh_from_db()
     assert job.status == Status.FAILED
-    assert "died 10 times" in job.error
+    assert "died 5 times in a row" in job.error
+    retry_job(job)
+    Job.objects.filter(pk=job.pk).update(status=Status.RUNNING, heartbeat_at=None)
+    assert len(sweep_stale_jobs()) == 1  # a retry starts counting anew
+
+
+@pytest.mark.django_db
+def test_a_job_that_gets_on_may_lose_any_number_of_workers() -> None:
+    job = enqueue_job("do", 1)
+    for done in range(1, 12):
+        Job.objects.filter(pk=job.pk).update(
+            status=Status.RUNNING, heartbeat_at=None, done_at_claim=done - 1, done=done
+        )
+        assert len(sweep_stale_jobs()) == 1
+
+
+@pytest.mark.django_db
+def test_retrying_the_last_of_a_chain_retries_what_it_waits_for() -> None:
+    last = enqueue_in_turn([("do", 1), ("do", 2), ("do", 3)])
+    assert last is not None
+    cancel_job(Job.objects.get(subject_id=1))
+    last.refresh_from_db()
+    assert last.status == Status.CANCELLED
+    retry_job(last)
+    while job := Job.objects.filter(status=Status.QUEUED).first():
+        run_job(job.pk)
+    assert ran == [("do", 1), ("do", 2), ("do", 3)]
+
+
+@pytest.mark.django_db
+def test_a_chain_asked_for_again_is_tied_to_its_new_jobs() -> None:
+    enqueue_in_turn([("do", 1), ("do", 2)])
+    first, second = Job.objects.order_by("pk")
+    Job.objects.filter(pk=first.pk).update(status=Status.CANCELLED)  # and second still waits
+    enqueue_in_turn([("do", 1), ("do", 2)])
+    while job := Job.objects.filter(status=Status.QUEUED).first():
+        run_job(job.pk)
+    second.refresh_from_db()
+    assert second.status == Status.DONE
+
+
+@pytest.mark.django_db
+def test_a_job_that_waits_for_nothing_is_settled_by_the_sweep() -> None:
+    enqueue_in_turn([("do", 1), ("do", 2)])
+    Job.objects.filter(subject_id=1).update(status=Status.FAILED)
+    sweep_stale_jobs()
+    assert Job.objects.get(subject_id=2).status == Status.CANCELLED
+
+
+@pytest.mark.django_db
+def test_the_sweep_leaves_a_job_that_was_claimed_meanwhile() -> None:
+    job = enqueue_job("do", 1)
+    read = Job.objects.get(pk=job.pk)
+    Job.objects.filter(pk=job.pk).update(status=Status.RUNNING, attempt=1)
+    assert not actions._queue(read)
+    job.refresh_from_db()
+    assert (job.status, job.attempt) == (Status.RUNNING, 1)
+
+
+@pytest.mark.django_db
+def test_a_cancelled_job_cannot_be_claimed() -> None:
+    job = enqueue_job("do", 1)
+    Job.objects.filter(pk=job.pk).update(cancel_requested=True)
+    assert run_job(job.pk) is False
 
 
 @pytest.mark.django_db
@@ -231,8 +300,9 @@ def test_this_process_is_alive_and_another_host_unknown() -> None:
     assert not is_known_dead(this_worker())
     assert not is_known_dead("elsewhere/1/1")
     assert not is_known_dead("")
-    host, pid, _ = this_worker().split("/")
-    assert is_known_dead(f"{host}/{pid}/1")  # the number was given to another process since
+    machine, pid, started = this_worker().split("/")
+    assert not is_known_dead(f"{machine}/{pid}/{int(started) + 2}")  # the clock was set
+    assert is_known_dead(f"{machine}/{pid}/1")  # the number was given to another process since
 
 
 def test_progress_ends_its_polling_by_a_refresh(people: People) -> None:

@@ -7,9 +7,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
+from pairselect.jobs.actions import run_job
 from pairselect.jobs.models import Job
+from pairselect.jobs.progress import JobStopped
+from pairselect.pools import imports
 from pairselect.pools.models import Completion, Pool, Prompt, PromptSet
-from tests.conftest import People, run_queued_jobs
+from tests.conftest import NoProgress, People, run_queued_jobs
 
 GOOD = b'{"prompt": "one"}\n{"prompt": "two"}\n'
 BAD = b'{"prompt": "one"}\n{"prompt": ""}\n'
@@ -118,3 +121,97 @@ def test_a_pool_with_nothing_to_compare_is_refused(tmp_path: Path, completions: 
     with pytest.raises(CommandError, match="there is nothing to compare"):
         call_command("import_pool", path, "--name", "ready")
     assert (PromptSet.objects.count(), Pool.objects.count()) == (0, 0)
+
+
+def test_an_upload_sent_twice_keeps_the_first(people: People) -> None:
+    client = people.client(people.admin)
+    for content in (GOOD, GOOD + GOOD):
+        page = client.post(
+            "/prompts/", {"name": "mine", "file": SimpleUploadedFile("p.jsonl", content)}
+        ).content.decode()
+    assert "There is a prompt set named “mine”" in page
+    run_queued_jobs()
+    assert PromptSet.objects.get().prompt_count == 2
+    assert [job.status for job in Job.objects.all()] == ["done"]
+
+
+def queue_pool(tmp_path: Path) -> Pool:
+    row = json.dumps({"prompt": "Q", "completions": ["a", "b"]})
+    path = write(tmp_path / "p.jsonl", row.encode())
+    call_command("import_pool", path, "--name", "ready", "--no-features", "--enqueue")
+    return Pool.objects.get()
+
+
+@pytest.mark.django_db
+def test_generation_does_not_take_the_name_of_an_import_on_its_way(tmp_path: Path) -> None:
+    pool = queue_pool(tmp_path)
+    call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", "prompts")
+    with pytest.raises(CommandError, match="There is a pool named “ready”"):
+        call_command("generate_pool", "prompts", "--name", "ready")
+    run_queued_jobs()
+    pool.refresh_from_db()
+    assert pool.completions.count() == 2
+
+
+@pytest.mark.django_db
+def test_an_import_does_not_take_the_name_of_a_generated_pool(tmp_path: Path) -> None:
+    call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", "prompts")
+    call_command("generate_pool", "prompts", "--name", "ready", "--enqueue")
+    with pytest.raises(CommandError, match="There is a pool named “ready”"):
+        queue_pool(tmp_path)
+    assert Pool.objects.get().source == "generated"
+
+
+@pytest.mark.django_db
+def test_an_import_that_was_cut_off_starts_afresh(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", GOOD)
+    call_command("import_prompts", path, "--name", "mine", "--enqueue")
+    prompt_set = PromptSet.objects.get()
+    Prompt.objects.create(prompt_set=prompt_set, position=0, messages=[])  # of the run before
+    run_queued_jobs()
+    assert [str(p) for p in prompt_set.prompts.all()] == ["one", "two"]
+
+
+@pytest.mark.django_db
+def test_a_cancelled_import_leaves_nothing(tmp_path: Path) -> None:
+    class Cancelled(NoProgress):
+        def report(self, done: int, total: int, message: str = "") -> None:
+            if message == "storing":
+                raise JobStopped
+
+    call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", "m", "--enqueue")
+    with pytest.raises(JobStopped):
+        imports.import_prompts(PromptSet.objects.get().pk, Cancelled())  # type: ignore[arg-type]
+    assert Prompt.objects.count() == 0
+
+
+def test_a_failed_import_that_something_waits_for_can_be_mended(people: People) -> None:
+    client = people.client(people.admin)
+    bad = SimpleUploadedFile("p.jsonl", b'{"prompt": "Q", "completions": []}')
+    client.post("/pools/import/", {"name": "ready", "file": bad})
+    pool = Pool.objects.get()
+    form = {"pool": pool.pk, "name": "d", "budget": 1, "strategy": "trace", "seed": 0}
+    client.post("/designs/new/", form)
+    run_queued_jobs()
+    assert pool.completed_at is None
+    good = SimpleUploadedFile("p.jsonl", b'{"prompt": "Q", "completions": ["a", "b"]}')
+    response = client.post("/pools/import/", {"name": "ready", "file": good})
+    assert response.headers["Location"] == f"/pools/{pool.pk}/"
+    job = Job.objects.filter(kind="import_pool").first()
+    assert job is not None
+    assert run_job(job.pk)
+    assert pool.completions.count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["", "   ", "n" * 101, "a\nb", "a\x00b"])
+def test_a_name_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CommandError, match="1 to 100 printable characters"):
+        call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", name)
+    assert PromptSet.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="Is a directory"):
+        call_command("import_prompts", str(tmp_path), "--name", "mine")

@@ -59,6 +59,8 @@ def test_byte_order_mark_windows_newlines_and_blank_lines_are_fine() -> None:
             b'{"messages": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]}',
             "can only be the first",
         ),
+        (b'{"prompt": "a", "id": "b\\u0000"}', "NUL"),
+        (b'{"prompt": "a", "metadata": {"k": ["b\\u0000"]}}', "NUL"),
         (b'{"prompt": "a", "id": [1]}', '"id" is neither'),
         (b'{"prompt": "a", "metadata": 3}', '"metadata" is not an object'),
         (b'{"prompt": "' + b"a" * 200_001 + b'"}', "200,001 characters"),

@@ -1,12 +1,12 @@
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 
 from annotate.actions import create_campaign, work_for_campaign
+from annotate.queries import annotators
 from pairselect.designs.models import Design
-from pairselect.jobs.terminal import JobCommand
-from pairselect.pools.naming import NameTaken
+from pairselect.jobs.terminal import JobCommand, seed_number
+from pairselect.pools.naming import NameRefused
 
 
 class Command(JobCommand):
@@ -19,7 +19,8 @@ class Command(JobCommand):
         parser.add_argument(
             "--annotator", action="append", default=[], metavar="USERNAME", help="repeatable"
         )
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--instructions", help="Markdown, shown to the annotators")
+        parser.add_argument("--seed", type=seed_number, help="decides the sides; else drawn")
 
     def handle(
         self,
@@ -27,7 +28,8 @@ class Command(JobCommand):
         design: str,
         name: str,
         annotator: list[str],
-        seed: int,
+        seed: int | None,
+        instructions: str | None,
         enqueue: bool,
         **options: Any,
     ) -> None:
@@ -35,15 +37,17 @@ class Command(JobCommand):
             found = Design.objects.get(name=design)
         except Design.DoesNotExist:
             raise CommandError(f"There is no design named “{design}”.") from None
-        people = list(User.objects.filter(username__in=annotator))
+        people = list(annotators().filter(username__in=annotator))
         missing = sorted(set(annotator) - {person.username for person in people})
         if missing:
             raise CommandError(
-                f"There is no account named “{missing[0]}”. Make one with create_person."
+                f"There is no active annotator named “{missing[0]}”. Make one with create_person."
             )
         try:
-            campaign = create_campaign(found, name=name, annotators=people, seed=seed)
-        except NameTaken as problem:
+            campaign = create_campaign(
+                found, name=name, annotators=people, seed=seed, instructions=instructions
+            )
+        except NameRefused as problem:
             raise CommandError(str(problem)) from problem
         self.carry_out(work_for_campaign(campaign), enqueue=enqueue)
         if not enqueue:

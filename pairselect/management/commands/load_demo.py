@@ -1,25 +1,33 @@
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import models, transaction
 
 from annotate.actions import create_campaign, work_for_campaign
+from annotate.models import Campaign
 from pairselect.accounts.actions import create_person
 from pairselect.accounts.roles import ADMIN, ANNOTATOR
 from pairselect.designs.actions import create_design
-from pairselect.jobs.actions import enqueue_in_turn, run_now
+from pairselect.designs.models import Design
+from pairselect.jobs.actions import JobBusy, enqueue_in_turn, run_now
+from pairselect.jobs.progress import JobError
 from pairselect.pools.actions import create_pool
 from pairselect.pools.imports import open_local, stage_prompts
-from pairselect.pools.models import PromptSet
+from pairselect.pools.models import Pool, PromptSet
+from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import DEFAULT_FEATURES
 
 PROMPTS = Path(settings.BASE_DIR) / "pairselect" / "demo_prompts.jsonl"
 NAME = "Demo"
 PEOPLE = (("admin", ADMIN), ("annotator", ANNOTATOR))
+
+M = TypeVar("M", bound=models.Model)
 
 
 class Command(BaseCommand):
@@ -30,50 +38,90 @@ class Command(BaseCommand):
         self.stdout.write("Logins, made on this machine:")
         for username, password in logins.items():
             self.stdout.write(f"  {username:<10} {password}")
-        pool = create_pool(
-            self._prompts(),
-            name=NAME,
-            completions=8,
-            max_new_tokens=96,
-            temperature=0.8,
-            top_p=1.0,
-            seed=0,
+        enqueue_in_turn(work_for_campaign(self._campaign()))
+
+    def _campaign(self) -> Campaign:
+        """The demo as it is loaded anew, or what is there of it, made with whatever settings."""
+        prompts = self._prompts()
+        pool = _made(
+            Pool,
+            lambda: create_pool(
+                prompts,
+                name=NAME,
+                completions=8,
+                max_new_tokens=96,
+                temperature=0.8,
+                top_p=1.0,
+                seed=0,
+            ),
         )
-        design = create_design(
-            pool,
-            name=NAME,
-            budget=60,
-            max_per_prompt=3,
-            strategy="trace",
-            method="exact",
-            feature_kind=DEFAULT_FEATURES,
-            dimension=None,
-            seed=0,
+        design = _made(
+            Design,
+            lambda: create_design(
+                pool,
+                name=NAME,
+                budget=60,
+                max_per_prompt=3,
+                strategy="trace",
+                method="exact",
+                feature_kind=DEFAULT_FEATURES,
+                dimension=None,
+                seed=0,
+            ),
         )
-        campaign = create_campaign(
-            design,
-            name=NAME,
-            annotators=User.objects.filter(username="annotator"),
-        )
-        enqueue_in_turn(work_for_campaign(campaign))
+        annotators = User.objects.filter(username="annotator")
+        return _made(Campaign, lambda: create_campaign(design, name=NAME, annotators=annotators))
 
     def _prompts(self) -> PromptSet:
         done = PromptSet.objects.filter(name=NAME, imported_at__isnull=False).first()
         if done is not None:
             return done
-        with open_local(str(PROMPTS)) as file:
-            prompt_set = stage_prompts(file, name=NAME, file_name=PROMPTS.name)
-        run_now("import_prompts", prompt_set.pk)
+        try:
+            with open_local(str(PROMPTS)) as file:
+                prompt_set = stage_prompts(file, name=NAME, file_name=PROMPTS.name)
+            run_now("import_prompts", prompt_set.pk)
+        except (NameRefused, JobBusy, JobError) as problem:
+            raise CommandError(str(problem)) from problem
         prompt_set.refresh_from_db()
         return prompt_set
 
     def _people(self) -> dict[str, str]:
         """The demo's accounts. Their passwords are kept in the data folder, to be shown again."""
         path = Path(settings.PAIRSELECT_DATA_DIR) / "demo_logins.json"
-        logins: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-        for username, role in PEOPLE:
-            if not User.objects.filter(username=username).exists():
-                _, logins[username] = create_person(username, role=role, operator=role == ADMIN)
-        with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(logins, file)
-        return {name: logins.get(name, "as you set it") for name, _ in PEOPLE}
+        kept = _read(path)
+        logins = {}
+        with transaction.atomic():  # no account without its password in the file
+            for username, role in PEOPLE:
+                user = User.objects.filter(username=username).first()
+                if user is None:
+                    _, logins[username] = create_person(username, role=role, operator=role == ADMIN)
+                elif user.check_password(kept.get(username, "")):
+                    logins[username] = kept[username]
+            _write(path, logins)
+        return {username: logins.get(username, "as you set it") for username, _ in PEOPLE}
+
+
+def _made(model: type[M], create: Callable[[], M]) -> M:
+    try:
+        return create()
+    except NameRefused:
+        return model._default_manager.get(name=NAME)
+
+
+def _read(path: Path) -> dict[str, str]:
+    """The passwords in the file; none if it is damaged."""
+    try:
+        logins = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    if not isinstance(logins, dict):
+        return {}
+    return {name: word for name, word in logins.items() if isinstance(word, str)}
+
+
+def _write(path: Path, logins: dict[str, str]) -> None:
+    unfinished = path.with_suffix(".tmp")
+    unfinished.unlink(missing_ok=True)
+    with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        json.dump(logins, file)
+    unfinished.replace(path)

@@ -1,11 +1,9 @@
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from pairselect.accounts.actions import create_person
+from pairselect.accounts.forms import PersonForm
 from pairselect.accounts.roles import ANNOTATOR, ROLES
 
 
@@ -17,11 +15,8 @@ class Command(BaseCommand):
         parser.add_argument("--role", default=ANNOTATOR, choices=ROLES)
 
     def handle(self, *args: Any, username: str, role: str, **options: Any) -> None:
-        try:
-            UnicodeUsernameValidator()(username)
-        except ValidationError as problem:
-            raise CommandError(problem.messages[0]) from problem
-        if User.objects.filter(username=username).exists():
-            raise CommandError(f"There is an account named “{username}”.")
-        _, password = create_person(username, role=role)
-        self.stdout.write(f"{username} ({role}), password {password}")
+        form = PersonForm({"username": username, "role": role})
+        if not form.is_valid():
+            raise CommandError(form.first_error())
+        user, password = create_person(form.cleaned_data["username"], role=role)
+        self.stdout.write(f"{user.username} ({role}), password {password}")

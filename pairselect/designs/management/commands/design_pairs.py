@@ -8,7 +8,7 @@ from pairselect.designs.forms import DesignForm
 from pairselect.designs.models import Design
 from pairselect.jobs.terminal import JobCommand, first_error
 from pairselect.pools.models import Pool
-from pairselect.pools.naming import NameTaken
+from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS
 
 
@@ -38,7 +38,7 @@ class Command(JobCommand):
             raise CommandError(first_error(form))
         try:
             design = create_design(**form.cleaned_data)
-        except NameTaken as problem:
+        except NameRefused as problem:
             raise CommandError(str(problem)) from problem
         self.carry_out(work_for_design(design), enqueue=enqueue)
         if not enqueue:

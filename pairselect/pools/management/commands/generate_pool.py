@@ -6,7 +6,7 @@ from pairselect.jobs.terminal import JobCommand, first_error
 from pairselect.pools.actions import create_pool, work_for_pool
 from pairselect.pools.forms import PoolForm
 from pairselect.pools.models import PromptSet
-from pairselect.pools.naming import NameTaken
+from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import DEFAULT_FEATURES
 
 
@@ -40,7 +40,7 @@ class Command(JobCommand):
             raise CommandError(first_error(form))
         try:
             pool = create_pool(**form.cleaned_data)
-        except NameTaken as problem:
+        except NameRefused as problem:
             raise CommandError(str(problem)) from problem
         work = work_for_pool(pool, features="" if no_features else DEFAULT_FEATURES)
         self.carry_out(work, enqueue=enqueue)

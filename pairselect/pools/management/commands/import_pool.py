@@ -5,9 +5,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from pairselect.jobs.terminal import JobCommand
 from pairselect.pools.actions import work_for_pool
-from pairselect.pools.imports import discard_prompt_set, open_local, stage_pool
-from pairselect.pools.models import Pool
-from pairselect.pools.naming import NameTaken
+from pairselect.pools.imports import discard_failed_import, open_local, stage_pool
+from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import DEFAULT_FEATURES
 
 
@@ -34,14 +33,13 @@ class Command(JobCommand):
         try:
             with open_local(file) as source:
                 pool = stage_pool(source, name=name, file_name=Path(file).name, model=model)
-        except (NameTaken, OSError) as problem:
+        except (NameRefused, OSError) as problem:
             raise CommandError(str(problem)) from problem
         work = work_for_pool(pool, features="" if no_features else DEFAULT_FEATURES)
         try:
             self.carry_out(work, enqueue=enqueue)
         except CommandError:
-            if not Pool.objects.filter(pk=pool.pk, completed_at__isnull=False).exists():
-                discard_prompt_set(pool.prompt_set)
+            discard_failed_import(pool.prompt_set)
             raise
         if not enqueue:
             self.stdout.write(f"{pool.completions.count():,} completions in “{name}”")

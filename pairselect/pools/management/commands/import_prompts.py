@@ -4,9 +4,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from pairselect.jobs.terminal import JobCommand
-from pairselect.pools.imports import discard_prompt_set, open_local, stage_prompts
+from pairselect.pools.imports import discard_failed_import, open_local, stage_prompts
 from pairselect.pools.models import PromptSet
-from pairselect.pools.naming import NameTaken
+from pairselect.pools.naming import NameRefused
 
 
 class Command(JobCommand):
@@ -21,12 +21,12 @@ class Command(JobCommand):
         try:
             with open_local(file) as source:
                 prompt_set = stage_prompts(source, name=name, file_name=Path(file).name)
-        except (NameTaken, OSError) as problem:
+        except (NameRefused, OSError) as problem:
             raise CommandError(str(problem)) from problem
         try:
             self.carry_out([("import_prompts", prompt_set.pk)], enqueue=enqueue)
         except CommandError:
-            discard_prompt_set(prompt_set)
+            discard_failed_import(prompt_set)
             raise
         if not enqueue:
             count = PromptSet.objects.get(pk=prompt_set.pk).prompt_count

@@ -1,0 +1,146 @@
+"""Accounts: made, named, reset, given a role, closed; by page and by command."""
+
+import html
+import re
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from pairselect.accounts.roles import role_of
+from tests.conftest import People
+
+PASSWORD = r"password of (\S+) is (\S+) —"
+LIGATURE = "\ufb01ona"  # NFKC makes it fiona
+
+
+@pytest.fixture
+def admin(people: People) -> Client:
+    return people.client(people.admin)
+
+
+def shown(client: Client) -> str:
+    return html.unescape(client.get("/people/").content.decode())
+
+
+def make(client: Client, username: str, role: str = "annotator") -> str:
+    response = client.post("/people/", {"username": username, "role": role}, follow=True)
+    return html.unescape(response.content.decode())
+
+
+def test_a_new_account_shows_its_password_once(admin: Client) -> None:
+    found = re.search(PASSWORD, make(admin, "maria", "admin"))
+    assert found
+    assert found.group(1) == "maria"
+    assert Client().login(username="maria", password=found.group(2))
+    maria = User.objects.get(username="maria")
+    assert (role_of(maria), maria.is_superuser, maria.is_staff) == ("admin", False, False)
+    assert not re.search(PASSWORD, shown(admin))
+
+
+@pytest.mark.parametrize(
+    ("username", "sentence"),
+    [
+        ("anna", "There is an account named “anna”."),
+        ("\uff41nna", "There is an account named “anna”."),  # a full-width a
+        ("", "An account needs a name."),
+        ("   ", "An account needs a name."),
+        ("two words", "Enter a valid username."),
+        ("x" * 151, "at most 150 characters"),
+        ("\ufdfa" * 20, "at most 150 characters"),  # one character that NFKC makes 18
+    ],
+)
+def test_a_bad_name_is_refused_in_words(admin: Client, username: str, sentence: str) -> None:
+    before = User.objects.count()
+    assert sentence in make(admin, username)
+    with pytest.raises(CommandError, match=re.escape(sentence)):
+        call_command("create_person", username)
+    assert User.objects.count() == before
+
+
+def test_a_name_is_stored_as_it_is_normalised(people: People) -> None:
+    out = StringIO()
+    call_command("create_person", LIGATURE, stdout=out)
+    assert out.getvalue().startswith("fiona (annotator), password ")
+    with pytest.raises(CommandError, match="There is an account named “fiona”"):
+        call_command("create_person", LIGATURE)
+    assert User.objects.filter(username="fiona").count() == 1
+
+
+def test_a_nameless_role_makes_no_account(admin: Client) -> None:
+    make(admin, "maria", "owner")
+    assert not User.objects.filter(username="maria").exists()
+
+
+def test_a_reset_ends_the_old_password_and_the_sessions(people: People, admin: Client) -> None:
+    anna = people.client(people.anna)
+    response = admin.post(f"/people/{people.anna.pk}/password/", follow=True)
+    found = re.search(PASSWORD, html.unescape(response.content.decode()))
+    assert found
+    assert not Client().login(username="anna", password="secret-enough")
+    assert Client().login(username="anna", password=found.group(2))
+    assert anna.get("/work/").status_code == 302
+
+
+def test_who_is_deactivated_is_out_until_reactivated(people: People, admin: Client) -> None:
+    anna = people.client(people.anna)
+    admin.post(f"/people/{people.anna.pk}/deactivate/")
+    assert anna.get("/work/").status_code == 302
+    assert not Client().login(username="anna", password="secret-enough")
+    assert "Deactivated" in shown(admin)
+    admin.post(f"/people/{people.anna.pk}/reactivate/")
+    assert Client().login(username="anna", password="secret-enough")
+    assert "Deactivated" not in shown(admin)
+
+
+def test_a_role_is_changed_both_ways(people: People, admin: Client) -> None:
+    anna = people.client(people.anna)
+    address = f"/people/{people.anna.pk}/role/"
+    assert anna.get("/pools/").status_code == 403
+    admin.post(address, {"role": "admin"})
+    assert anna.get("/pools/").status_code == 200
+    admin.post(address, {"role": "annotator"})
+    assert anna.get("/pools/").status_code == 403
+    assert "That is not a role" in admin.post(address, {"role": "x"}, follow=True).content.decode()
+    assert [group.name for group in people.anna.groups.all()] == ["annotator"]
+
+
+@pytest.mark.parametrize("what", ["password", "role", "deactivate", "reactivate"])
+def test_neither_oneself_nor_a_superuser_is_touched(
+    people: People, admin: Client, what: str
+) -> None:
+    root = User.objects.create_superuser("root", password="secret-enough")
+    for person in (people.admin, root):
+        response = admin.post(f"/people/{person.pk}/{what}/", {"role": "annotator"})
+        assert response.status_code == 404
+        person.refresh_from_db()
+        assert (person.is_active, role_of(person)) == (True, "admin")
+        assert person.check_password("secret-enough")
+
+
+def test_ones_own_password_is_changed_and_the_session_lives_on(people: People) -> None:
+    here, elsewhere = people.client(people.anna), people.client(people.anna)
+    assert "/people/me/password/" in here.get("/work/").content.decode()
+    new = "quite-another-1"
+    data = {"old_password": "secret-enough", "new_password1": new, "new_password2": new}
+    response = here.post("/people/me/password/", data, follow=True)
+    assert "Your password is changed." in response.content.decode()
+    assert here.get("/work/").status_code == 200
+    assert elsewhere.get("/work/").status_code == 302
+    assert Client().login(username="anna", password=new)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"old_password": "wrong", "new_password1": "good-1-good", "new_password2": "good-1-good"},
+        {"old_password": "secret-enough", "new_password1": "anna", "new_password2": "anna"},
+        {"old_password": "secret-enough", "new_password1": "good-1-good", "new_password2": "x"},
+    ],
+)
+def test_a_bad_change_of_password_changes_nothing(people: People, data: dict[str, str]) -> None:
+    response = people.client(people.anna).post("/people/me/password/", data)
+    assert "errorlist" in response.content.decode()
+    assert Client().login(username="anna", password="secret-enough")
