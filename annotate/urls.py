@@ -12,6 +12,9 @@ urlpatterns = [
     path("campaigns/new/", desk.campaign_new, name="campaign_new"),
     path("campaigns/<int:pk>/", desk.campaign_detail, name="campaign"),
     path("campaigns/<int:pk>/annotators/", desk.campaign_annotators, name="campaign_annotators"),
+    path(
+        "campaigns/<int:pk>/instructions/", desk.campaign_instructions, name="campaign_instructions"
+    ),
     path("campaigns/<int:pk>/close/", desk.campaign_close, name="campaign_close"),
     path("campaigns/<int:pk>/reopen/", desk.campaign_reopen, name="campaign_reopen"),
     path("campaigns/<int:pk>/exports/", desk.export_new, name="export_new"),

@@ -2,20 +2,15 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
-from annotate import desk
-from annotate.urls import urlpatterns as annotate
 from pairselect import views
 
-instructions = path(
-    "campaigns/<int:pk>/instructions/", desk.campaign_instructions, name="campaign_instructions"
-)
 urlpatterns = [
     path("", views.home, name="home"),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("", include("pairselect.pools.urls")),
     path("designs/", include("pairselect.designs.urls")),
-    path("", include(([*annotate, instructions], "annotate"))),
+    path("", include("annotate.urls")),
     path("people/", include("pairselect.accounts.urls")),
     path("jobs/", include("pairselect.jobs.urls")),
     path("admin/", admin.site.urls),

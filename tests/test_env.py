@@ -81,7 +81,9 @@ def test_a_short_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
         env.secret_key("PAIRSELECT_SECRET_KEY", tmp_path)
 
 
-@pytest.mark.parametrize("value", ["mysql://u:p@h/n", "nonsense", "postgres://h:port/x", "sqlite://"])
+@pytest.mark.parametrize(
+    "value", ["mysql://u:p@h/n", "nonsense", "postgres://h:port/x", "sqlite://"]
+)
 def test_database_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str) -> None:
     monkeypatch.setenv("DATABASE_URL", value)
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):

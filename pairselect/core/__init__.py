@@ -10,7 +10,13 @@ from pairselect.core.problem import TraceProblem, trace_problem
 from pairselect.core.reduction import Reduction, ReductionSettings, reduce_features
 from pairselect.core.selection import METHODS, Selection, describe_selection, select_pairs
 from pairselect.core.solver import Design, Status, solve_trace_design
-from pairselect.core.strategies import STRATEGIES, Request, choose_pairs, random_selections, strategy
+from pairselect.core.strategies import (
+    STRATEGIES,
+    Request,
+    choose_pairs,
+    random_selections,
+    strategy,
+)
 from pairselect.core.targets import TARGETS, effective_rank, target_information
 
 __all__ = [

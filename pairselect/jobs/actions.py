@@ -33,7 +33,7 @@ class JobBusy(Exception):
     def __init__(self, job: Job) -> None:
         self.job = job
         where = f"running on {job.worker}" if job.status == Job.Status.RUNNING else job.status
-        super().__init__(f"{job.title} is already {where} (job {job.pk}).")
+        super().__init__(f"{job.label} is already {where} (job {job.pk}).")
 
 
 @task(queue_name="cpu")
@@ -118,7 +118,7 @@ def run_now(kind: str, subject_id: int, *, listener: Listener | None = None) -> 
         raise JobBusy(job)
     job.refresh_from_db()
     if job.status != Job.Status.DONE:
-        raise JobError(job.error or f"{get_kind(kind).title} was cancelled.")
+        raise JobError(job.error or f"{job.label} was cancelled.")
     return job
 
 
@@ -277,7 +277,7 @@ def _settle_waiting(job: Job) -> None:
     if job.after is None or job.after.status == Job.Status.DONE:
         _queue(job)
     elif not job.after.is_active:
-        reason = f"Not begun: {job.after.title} was {job.after.status}."
+        reason = f"Not begun: {job.after.label} was {job.after.status}."
         _end(job, Job.Status.CANCELLED, reason)
 
 

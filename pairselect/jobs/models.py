@@ -1,5 +1,4 @@
 import re
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -7,8 +6,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.functional import cached_property
 
-if TYPE_CHECKING:  # the registry imports this module
-    from pairselect.jobs.registry import JobKind, Remedy, SubjectFacts
+from pairselect.jobs.registry import JobKind, Remedy, SubjectFacts, get_kind
 
 MOST_LINES = 100  # of an error
 BAD_LINE = re.compile(r"\s+(?=Line [\d,]+: |… and [\d,]+ more\.)")
@@ -86,7 +84,7 @@ class Job(models.Model):
         return self._kind.title
 
     @cached_property
-    def subject(self) -> "SubjectFacts | None":
+    def subject(self) -> SubjectFacts | None:
         """What the job works on; None when it is gone. `with_subjects` reads those of many."""
         subject = self._kind.subject
         return subject.find([self.subject_id]).get(self.subject_id) if subject else None
@@ -119,7 +117,7 @@ class Job(models.Model):
         return reverse(self._kind.download, args=[self.subject_id])
 
     @property
-    def remedy(self) -> "Remedy | None":
+    def remedy(self) -> Remedy | None:
         """What helps a job that failed for what it was given."""
         remedy = self._kind.remedy
         failed = self.status == self.Status.FAILED
@@ -141,9 +139,7 @@ class Job(models.Model):
         return [sentence, *lines]
 
     @property
-    def _kind(self) -> "JobKind":
-        from pairselect.jobs.registry import get_kind  # which imports this module
-
+    def _kind(self) -> JobKind:
         return get_kind(self.kind)
 
     @property

@@ -5,13 +5,15 @@ The kinds name models and addresses as texts, so that this app imports none of t
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.urls import reverse
 
-from pairselect.jobs.progress import JobProgress
+if TYPE_CHECKING:
+    from pairselect.jobs.progress import JobProgress
 
-Handler = Callable[[int, JobProgress], None]
+Handler = Callable[[int, "JobProgress"], None]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pairselect.pools.models import Completion, Pool, Prompt, PromptSet
 from pairselect.pools.naming import NameRefused, clean_name
 from pairselect.pools.parsing import FileProblem, PoolRow, PromptRow, read_pool, read_prompts
 
+NOTHING = "Nothing was imported."  # how every complaint of a file begins
 BATCH = 2000
 T = TypeVar("T")
 
@@ -230,7 +231,7 @@ def _file_problems() -> Iterator[None]:
     try:
         yield
     except FileProblem as problem:
-        raise JobError(f"Nothing was imported. {problem}") from problem
+        raise JobError(f"{NOTHING} {problem}") from problem
 
 
 def _batches(rows: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:

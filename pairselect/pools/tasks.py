@@ -4,7 +4,6 @@ from pairselect.jobs.progress import JobProgress
 from pairselect.jobs.registry import Remedy, Subject, job_kind
 from pairselect.pools import actions, imports
 
-BAD_FILE = "Nothing was imported."  # how `imports` begins what it says of a file
 UPLOAD = "Upload the mended file under the same name"
 
 
@@ -13,7 +12,7 @@ UPLOAD = "Upload the mended file under the same name"
     title="Importing prompts",
     queue="cpu",
     subject=Subject("pools.PromptSet", page="pools:prompt_set"),
-    remedy=Remedy(BAD_FILE, page="pools:prompt_sets", label=UPLOAD),
+    remedy=Remedy(imports.NOTHING, page="pools:prompt_sets", label=UPLOAD),
 )
 def import_prompts(prompt_set_id: int, progress: JobProgress) -> None:
     imports.import_prompts(prompt_set_id, progress)
@@ -24,7 +23,7 @@ def import_prompts(prompt_set_id: int, progress: JobProgress) -> None:
     title="Importing the pool",
     queue="cpu",
     subject=Subject("pools.Pool", page="pools:pool", label="{title} “{name}”"),
-    remedy=Remedy(BAD_FILE, page="pools:pool_import", label=UPLOAD),
+    remedy=Remedy(imports.NOTHING, page="pools:pool_import", label=UPLOAD),
 )
 def import_pool(pool_id: int, progress: JobProgress) -> None:
     imports.import_pool(pool_id, progress)

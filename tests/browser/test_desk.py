@@ -200,10 +200,13 @@ def test_focus_is_on_the_desk_after_a_swap_and_the_next_pair_is_announced(
     )
 
 
-HOSTILE = """<script>window.hit = 1</script><img src=x onerror="window.hit = 1">
+HOSTILE = (
+    """<script>window.hit = 1</script><img src=x onerror="window.hit = 1">
 <a href="javascript:window.hit = 1">x</a> [y](javascript:window.hit=1)
 <div style="position:fixed;inset:0" hx-get="/logout/" hx-trigger="load">z</div>
-""" + "W" * 10_000
+"""
+    + "W" * 10_000
+)
 
 
 @pytest.mark.parametrize("width", [1366, 390])

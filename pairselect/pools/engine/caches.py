@@ -122,7 +122,8 @@ def merge_prefills(
             states.append(torch.cat(blocks))  # (rows, heads, width, size)
         merged.layers.append(GrowingLayer(*states, room=room))
         for cache in caches:  # give the memory back as we go
-            cache.layers[depth].reset()
+            layer: Any = cache.layers[depth]
+            layer.keys = layer.values = None
     return merged
 
 
