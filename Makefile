@@ -2,7 +2,8 @@
 # make test   install what the tests need and run them all
 PYTHON ?= python3
 PORT ?= 8000
-HOST = 127.0.0.1  # not from the environment, where conda and tcsh put other things
+# Not from the environment, where conda and tcsh put another HOST.
+HOST = 127.0.0.1
 GOAL := $(or $(firstword $(MAKECMDGOALS)),demo)
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input
 RUN := .venv/bin/python

@@ -35,7 +35,7 @@ def sentence(problem: Exception) -> str:
         if any("\ud800" <= character <= "\udfff" for character in problem.object):
             return f"{problem.object!r} is not valid UTF-8: give a name that is."
         return f"This terminal shows {problem.encoding} only: set PYTHONIOENCODING=utf-8."
-    said = " ".join(str(problem).split()).rstrip(".")
+    said = " ".join(str(problem).split()).rstrip(".?")
     # PostgreSQL's codes for a table and for a column that are not there; SQLite has words only.
     missing = getattr(problem.__cause__, "sqlstate", None) in ("42P01", "42703")
     if missing or "no such table" in said or "no such column" in said:
