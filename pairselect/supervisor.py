@@ -142,7 +142,7 @@ def check_port(host: str, port: int) -> None:
         except OSError as problem:
             raise PortTaken(
                 f"Port {port} on {host} cannot be had ({problem.strerror}). "
-                "Stop what uses it, or take another: make demo PORT=9000."
+                f"Stop what uses it, or take another: make demo PORT={port + 1}."
             ) from problem
 
 

@@ -38,7 +38,7 @@ def test_a_taken_port_is_said() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(PortTaken, match=f"Port {port} .* make demo PORT=9000"):
+        with pytest.raises(PortTaken, match=f"Port {port} .* make demo PORT={port + 1}"):
             check_port("127.0.0.1", port)
     check_port("127.0.0.1", free_port())
 

@@ -1,13 +1,16 @@
 """What the management commands share: run in the foreground, or hand to a worker."""
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from django.db import DatabaseError
 from django.forms import Form
 from tqdm import tqdm
 
 from pairselect.jobs.actions import JobBusy, Work, enqueue_in_turn, follow, run_now
+from pairselect.jobs.models import BAD_LINE
 from pairselect.jobs.progress import JobError
 from pairselect.jobs.registry import get_kind
+
+SHOWN_LINES = 5
 
 
 class JobCommand(BaseCommand):
@@ -32,7 +35,7 @@ class JobCommand(BaseCommand):
             try:
                 self._run(kind, subject_id, may_follow=place > 0)
             except (JobBusy, JobError) as problem:
-                raise CommandError(str(problem)) from problem
+                raise CommandError(brief(str(problem))) from problem
             except DatabaseError as problem:
                 raise CommandError(f"The database does not take it: {problem}.") from problem
             except KeyboardInterrupt:
@@ -43,7 +46,7 @@ class JobCommand(BaseCommand):
     def _run(self, kind: str, subject_id: int, *, may_follow: bool) -> None:
         """One job here. A later one of a chain may be with a worker already: watch it there."""
         title = get_kind(kind).title
-        with tqdm(desc=title, unit="", file=self.stderr, dynamic_ncols=True) as bar:
+        with progress_bar(title, self.stderr) as bar:
 
             def show(done: int, total: int, message: str) -> None:
                 bar.total = total or None
@@ -57,6 +60,22 @@ class JobCommand(BaseCommand):
                 if not may_follow:
                     raise
                 follow(busy.job, listener=show)
+
+
+def progress_bar(title: str, stream: OutputWrapper) -> tqdm:
+    """None where nobody watches: a script's standard error holds what went wrong alone."""
+    return tqdm(desc=title, unit="", file=stream, dynamic_ncols=True, disable=not stream.isatty())
+
+
+def brief(error: str) -> str:
+    """A complaint of a file with its first bad lines; the page of the file has them all."""
+    sentence, *lines = BAD_LINE.split(error)
+    if len(lines) > SHOWN_LINES:
+        unnamed = 0
+        if lines[-1].startswith("…"):
+            unnamed = int("".join(filter(str.isdigit, lines.pop())))
+        lines[SHOWN_LINES:] = [f"… and {len(lines) - SHOWN_LINES + unnamed:,} lines more."]
+    return " ".join([sentence, *lines])
 
 
 def seed_number(text: str) -> int:

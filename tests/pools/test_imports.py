@@ -215,3 +215,11 @@ def test_a_name_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> Non
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="Is a directory"):
         call_command("import_prompts", str(tmp_path), "--name", "mine")
+
+
+@pytest.mark.django_db
+def test_the_terminal_names_the_first_bad_lines_and_counts_the_rest(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        call_command("import_prompts", write(tmp_path / "a", b"nonsense\n" * 250), "--name", "m")
+    assert str(caught.value).count("Line ") == 5
+    assert str(caught.value).endswith("… and 245 lines more.")
