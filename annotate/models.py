@@ -31,10 +31,6 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def is_open(self) -> bool:
-        return self.opened_at is not None and self.closed_at is None
-
 
 class Comparison(models.Model):
     """One pair of a campaign: whose it is at present, and whether it has its label.

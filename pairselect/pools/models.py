@@ -79,11 +79,6 @@ class Pool(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    SAMPLER_FIELDS = ("completions_per_prompt", "max_new_tokens", "temperature", "top_p", "seed")
-
-    def sampler_settings(self) -> dict[str, int | float | None]:
-        return {name: getattr(self, name) for name in self.SAMPLER_FIELDS}
-
 
 class Completion(models.Model):
     """One answer to one prompt. A row is written once and never changed."""

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,10 +100,6 @@ def load_arrays(
             "again with extract_features."
         ) from problem
     return features, log_probs, counts
-
-
-def remove_arrays(feature_set: FeatureSet) -> None:
-    shutil.rmtree(features_folder(feature_set), ignore_errors=True)
 
 
 def _open(folder: Path, name: str, dtype: type, shape: tuple[int, ...]) -> np.memmap:

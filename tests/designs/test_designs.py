@@ -1,5 +1,7 @@
 """From a pool to a queue of pairs, through the real core."""
 
+import shutil
+
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,7 +11,7 @@ from pairselect.designs.bridge import pool_arrays
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.pools.models import Completion, FeatureSet, Pool
 from pairselect.pools.queries import finished_features
-from pairselect.pools.storage import FeatureStore, features_folder, load_arrays, remove_arrays
+from pairselect.pools.storage import FeatureStore, features_folder, load_arrays
 from tests.conftest import People, make_pool, run_queued_jobs
 
 pytestmark = pytest.mark.django_db
@@ -144,7 +146,7 @@ def test_a_design_is_not_solved_twice(pool: Pool) -> None:
 
 
 def test_lost_features_are_said(pool: Pool) -> None:
-    remove_arrays(FeatureSet.objects.get())
+    shutil.rmtree(features_folder(FeatureSet.objects.get()))
     with pytest.raises(CommandError, match="gone from the data folder: extract them again"):
         design()
     assert finished_features(pool) is None  # so that the advice can be followed
