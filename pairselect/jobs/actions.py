@@ -71,15 +71,12 @@ def enqueue_job(
 def enqueue_in_turn(work: Work, *, created_by: User | None = None) -> Job | None:
     """Hand jobs to the workers, each to begin when the one before is done.
 
-    What is done is left, what is on its way is waited for, what failed is queued anew; so the
-    same call again goes on where the last one stopped. Returns the last job, None if all is done.
+    ``work`` is what the rows still lack. What is on its way is waited for, the rest is queued, so
+    the same call again goes on where the last one stopped. Returns the last job, None if nothing
+    is lacking.
     """
     before: Job | None = None
     for kind, subject_id in work:
-        job = last_job(kind, subject_id)
-        if job is not None and job.status == Job.Status.DONE:
-            before = None
-            continue
         try:
             before = enqueue_job(kind, subject_id, created_by=created_by, after=before)
         except JobBusy as busy:

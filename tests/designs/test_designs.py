@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from pairselect.designs.actions import dimension_for
+from pairselect.designs.actions import dimension_for, work_for_design
 from pairselect.designs.bridge import pool_arrays
 from pairselect.designs.models import Design, SelectedPair
+from pairselect.jobs.actions import enqueue_in_turn
+from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, FeatureSet, Pool
 from pairselect.pools.queries import finished_features
 from pairselect.pools.storage import FeatureStore, features_folder, load_arrays
@@ -150,6 +152,20 @@ def test_lost_features_are_said(pool: Pool) -> None:
     with pytest.raises(CommandError, match="gone from the data folder: extract them again"):
         design()
     assert finished_features(pool) is None  # so that the advice can be followed
+
+
+def test_lost_features_are_extracted_again_with_the_next_request(pool: Pool) -> None:
+    features = FeatureSet.objects.get()
+    Job.objects.create(kind="extract_features", subject_id=features.pk, status=Job.Status.DONE)
+    shutil.rmtree(features_folder(features))
+    with pytest.raises(CommandError):
+        design()
+    work = work_for_design(Design.objects.get())
+    assert work == [("extract_features", features.pk), ("solve_design", Design.objects.get().pk)]
+    enqueue_in_turn(work)
+    newest = Job.objects.filter(kind="extract_features").first()
+    assert newest is not None
+    assert newest.status == Job.Status.QUEUED
 
 
 @pytest.mark.parametrize(("budget", "dimension"), [(3, 4), (60, 30), (5000, 128)])
