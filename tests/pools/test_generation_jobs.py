@@ -32,10 +32,7 @@ def prompts(tmp_path: Path) -> PromptSet:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two prompts of three completions a chunk, so that a pool has three chunks."""
-    from pairselect.pools.engine import generation
-
-    whole = generation.plan_chunks
-    monkeypatch.setattr(generation, "plan_chunks", lambda r, lm: whole(r, lm, rows=6))
+    monkeypatch.setattr(actions, "GENERATE_CHUNK", {"cpu": 6})
     monkeypatch.setattr(actions, "ENCODE_CHUNK", 4)
 
 
