@@ -69,7 +69,9 @@ def answer(request: HttpRequest, campaign_pk: int, comparison_pk: int) -> HttpRe
 @require_POST
 def undo(request: HttpRequest, campaign_pk: int) -> HttpResponse:
     person = signed_in(request)
-    campaign = get_object_or_404(campaigns_of(person), pk=campaign_pk)
+    campaign = get_object_or_404(campaigns_known_to(person), pk=campaign_pk)
+    if not campaigns_of(person).filter(pk=campaign.pk).exists():
+        return _next(request, campaign)
     form = UndoForm(request.POST)
     done = form.is_valid() and undo_last(
         campaign, person, judgement_id=form.cleaned_data["judgement"]

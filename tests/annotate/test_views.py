@@ -176,6 +176,18 @@ def test_an_answer_in_hand_counts_when_the_campaign_is_closed_meanwhile(
     assert "is closed to you now. Your answers are kept." in anna.get("/work/").content.decode()
 
 
+def test_an_undo_after_the_campaign_was_closed_changes_nothing_and_says_so(
+    anna: Client, campaign: Campaign
+) -> None:
+    post(anna, anna.get(f"/work/{campaign.pk}/").content.decode(), "left")
+    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    Campaign.objects.update(closed_at=timezone.now())
+    undo = {"judgement": hidden(page, "judgement")}
+    response = anna.post(f"/work/{campaign.pk}/undo/", undo, headers=HTMX)
+    assert response.headers["HX-Redirect"] == "/work/"
+    assert Judgement.objects.get().withdrawn_at is None
+
+
 def test_a_closed_campaign_gives_out_nothing_more(campaign: Campaign, people: People) -> None:
     Campaign.objects.update(closed_at=timezone.now())
     client = people.client(people.ben)
