@@ -60,6 +60,20 @@ def test_imports_flow_one_way() -> None:
     assert wrong == []
 
 
+def loaded_after(code: str, modules: list[str], folder: Path) -> str:
+    """Which of the modules a fresh process holds once it has run the code."""
+    look = f"[m for m in {modules} if m in sys.modules]"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint({look})"],
+        cwd=ROOT,
+        env={"PAIRSELECT_DATA_DIR": str(folder), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout.strip()
+
+
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
@@ -69,35 +83,17 @@ def test_imports_flow_one_way() -> None:
     ],
 )
 def test_a_fresh_process_stays_light(module: str, absent: list[str], tmp_path: Path) -> None:
-    code = f"import sys, {module}; print([m for m in {absent!r} if m in sys.modules])"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={"PAIRSELECT_DATA_DIR": str(tmp_path), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.strip() == "[]"
+    assert loaded_after(f"import {module}", absent, tmp_path) == "[]"
 
 
 def test_the_web_process_stays_light_after_its_first_page(tmp_path: Path) -> None:
-    code = (
-        "import sys, pairselect.wsgi\n"
+    page = (
+        "import pairselect.wsgi\n"
         "from django.test import Client\n"
-        "assert Client().get('/login/', headers={'host': 'localhost'}).status_code == 200\n"
-        "import pairselect.urls\n"
-        "print([m for m in ('torch', 'transformers') if m in sys.modules])"
+        "assert Client().get('/login/', headers={'host': 'localhost'}).status_code == 200"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={"PAIRSELECT_DATA_DIR": str(tmp_path), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.strip() == "[]"
+    assert loaded_after(page, ["torch", "transformers"], tmp_path) == "[]"
+    assert loaded_after(page, ["pairselect.urls"], tmp_path) == "['pairselect.urls']"
 
 
 def test_no_migration_is_missing(db: None) -> None:
