@@ -5,7 +5,14 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Cap = int | IntArray | None  # the most pairs of a prompt: of every one, or of each (n_prompts,)
 
 
 class DesignError(ValueError):
     """The request cannot be met; the message says in a sentence what to change."""
+
+
+def information_factor(logit: FloatArray) -> FloatArray:
+    """4σ′(u), the information of a label at logit u over that at logit 0; any shape, in (0, 1]."""
+    e = np.exp(-np.abs(logit))
+    return np.asarray(4 * e / (1 + e) ** 2)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pairselect.core.arrays import IntArray
+from pairselect.core.arrays import FloatArray, IntArray
 
 # Floats in one chunk's arrays: 8 MiB in float64, near the size of a core's cache.
 CHUNK_ENTRIES = 2**20
@@ -39,9 +39,9 @@ class Block:
     def pairs_per_prompt(self) -> int:
         return self.size * (self.size - 1) // 2
 
-    def chunks(self, width: int) -> Iterator[Block]:
-        """Split into blocks whose work arrays, `width` floats a row, stay small."""
-        step = max(1, CHUNK_ENTRIES // (self.size * (self.size + width)))
+    def chunks(self, width: int, entries: int = CHUNK_ENTRIES) -> Iterator[Block]:
+        """Split into blocks whose work arrays, `width` floats a row, hold about `entries`."""
+        step = max(1, entries // (self.size * (self.size + width)))
         for start in range(0, self.n_prompts, step):
             yield Block(
                 self.size,
@@ -58,6 +58,12 @@ class Block:
     @property
     def prompts(self) -> slice:
         return slice(self.first_prompt, self.first_prompt + self.n_prompts)
+
+    def logits(self, rewards: FloatArray) -> FloatArray:
+        """r̂_i − r̂_j of all pairs, (prompts, pairs), from the rewards of all rows."""
+        left, right = self.corners
+        table = rewards[self.rows].reshape(self.n_prompts, self.size)
+        return np.asarray(table[:, left] - table[:, right])
 
 
 def group_by_size(sizes: npt.NDArray[np.intp]) -> tuple[Block, ...]:

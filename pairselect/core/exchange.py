@@ -75,6 +75,7 @@ def _improve_once(problem: TraceProblem, chosen: IntArray) -> IntArray:
         per_prompt=problem.max_per_prompt,
         without=chosen,
         offset=floor,
+        exact=False,
     )
     outside = np.sort(outside[promise > 0])
     if outside.size == 0:
@@ -106,7 +107,7 @@ class ExchangeTable:
         inside: IntArray,
         outside: IntArray,
         counts: IntArray,
-        most: int,
+        most: int | IntArray,
     ) -> None:
         self.ids = np.concatenate([inside, outside])
         self.chosen = np.arange(self.ids.size) < inside.size
@@ -140,7 +141,7 @@ class ExchangeTable:
         E = b * A + a * B - 2 * c * C
         determinant = 1 + a - b - (a * b - c**2)
         safe = determinant > 1e-12  # else the swap would leave M singular
-        full = self.counts[self.prompts[columns]] >= self.most
+        full = (self.counts >= self.most)[self.prompts[columns]]
         same = self.prompts[rows][:, None] == self.prompts[columns]
         change = np.full(c.shape, np.inf)
         np.divide(-(A - B - E), determinant, out=change, where=safe & (~full | same))

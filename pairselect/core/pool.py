@@ -6,6 +6,7 @@ only at its border.
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairselect.core import blocks
-from pairselect.core.arrays import DesignError, FloatArray, IntArray
+from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray, information_factor
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -34,11 +35,20 @@ class CandidatePool:
         Which prompt each row answers: any labels, in any order. Prompts with one completion are
         allowed and play no part.
     log_probs : (n_completions,) array, optional
-        log π₀(y | x) in nats; needed for ``target="policy"``.
+        log π₀(y | x) in nats; needed for ``target="policy"`` and the reference-weighted strategy.
+    scores : (n_completions,) array, optional
+        How good each completion is, by a reward model or a judge, in any unit; for the strategies
+        that look at the gap between two scores.
+    rewards : (n_completions,) array, optional
+        Fitted reward r̂ of each completion, in logits: a label on (a, b) then carries the
+        information 4σ′(r̂_a − r̂_b) g gᵀ, where without rewards it carries g gᵀ (all logits 0; the
+        factor σ′(0) = 1/4 is left out of Σ_D throughout).
     text_id : (n_completions,) integers, optional
         Completions of one prompt with equal `text_id` have the same text, and never form a pair.
     excluded : (k, 2) integers, optional
         Pairs of rows that may not be chosen, such as those that already have a label.
+    device : str, optional
+        Where torch ranks the pairs, such as ``"cuda"``; by default NumPy does, on the CPU.
 
     Attributes
     ----------
@@ -59,9 +69,13 @@ class CandidatePool:
         prompt_index: npt.ArrayLike,
         log_probs: npt.ArrayLike | None = None,
         *,
+        scores: npt.ArrayLike | None = None,
+        rewards: npt.ArrayLike | None = None,
         text_id: npt.ArrayLike | None = None,
         excluded: npt.ArrayLike | None = None,
+        device: str | None = None,
     ) -> None:
+        self.device = device
         table = _finite(features, "features")
         if table.ndim != 2 or 0 in table.shape:
             raise DesignError(
@@ -87,9 +101,9 @@ class CandidatePool:
         )
         self.sizes: IntArray = np.concatenate([np.full(b.n_prompts, b.size) for b in self.blocks])
         self.centred = self._centre(table[self.rows])  # (rows, d), each prompt's mean at zero
-        self.log_probs: FloatArray | None = None
-        if log_probs is not None:
-            self.log_probs = self._column(_finite(log_probs, "log_probs"), "log_probs")[self.rows]
+        self.log_probs = self._known(log_probs, "log_probs")
+        self.scores = self._known(scores, "scores")
+        self.rewards = self._known(rewards, "rewards")
         self._set_barred(text_id, excluded)
 
         # Below this, differences between features are rounding of the features themselves.
@@ -130,7 +144,14 @@ class CandidatePool:
 
     def pair_prompts(self, ids: IntArray) -> IntArray:
         """The prompt's number, 0 to n_prompts − 1, of each pair id (n,)."""
-        return self.prompt_of_row[self._sides(ids)[:, 0]]
+        prompts = np.empty(ids.size, dtype=np.int64)
+        number = np.searchsorted(self._first("first_pair"), ids, side="right") - 1
+        for b, block in enumerate(self.blocks):
+            here = number == b
+            prompts[here] = (
+                block.first_prompt + (ids[here] - block.first_pair) // block.pairs_per_prompt
+            )
+        return prompts
 
     def candidate_ids(self, ranks: IntArray | None = None) -> IntArray:
         """Ids of the candidate pairs at these ranks, 0 to n_pairs − 1; all of them by default."""
@@ -144,18 +165,74 @@ class CandidatePool:
         sides = self._sides(ids)
         return self.centred[sides[:, 0]] - self.centred[sides[:, 1]]
 
+    def information_vectors(self, ids: IntArray) -> FloatArray:
+        """√(4σ′(r̂_a − r̂_b)) · g_e of each pair id (n,), shape (n, d); g_e without rewards."""
+        g = self.differences(ids)
+        if self.rewards is not None:
+            sides = self._sides(ids)
+            logit = self.rewards[sides[:, 0]] - self.rewards[sides[:, 1]]
+            g *= np.sqrt(information_factor(logit))[:, None]
+        return g
+
+    def score_gaps(self, ids: IntArray) -> FloatArray:
+        """|score of a − score of b| of each pair id (n,); the pool must have scores."""
+        if self.scores is None:
+            raise DesignError("The pool has no scores.")
+        sides = self._sides(ids)
+        return np.abs(self.scores[sides[:, 0]] - self.scores[sides[:, 1]])
+
+    def without(self, ids: IntArray) -> CandidatePool:
+        """The same pool with these pair ids barred too; it shares the arrays."""
+        other = copy(self)
+        other.__dict__.pop("uniform_information", None)  # depends on what is barred
+        other._bar(np.union1d(self.barred, ids))
+        return other
+
+    def restricted_to(self, ids: IntArray) -> CandidatePool:
+        """The same pool with only those of its candidate pairs; it shares the arrays."""
+        return self.without(np.setdiff1d(self.candidate_ids(), ids, assume_unique=True))
+
     # --- sums over the pool -----------------------------------------------------------------
 
     def information(self, ids: IntArray, weights: FloatArray) -> FloatArray:
-        """Σ_e w_e g_e g_eᵀ (d, d) over pairs given by id, in chunks."""
+        """Σ_e w_e g_e g_eᵀ (d, d) over pairs given by id, in chunks; with rewards, times 4σ′.
+
+        Many pairs go by the Laplacian of their weighted comparison graph, Σ_x Φ_xᵀ L_x Φ_x, which
+        costs a prompt K rows instead of up to K²/2.
+        """
+        if ids.size > self.rows.size:
+            return self._laplacian_information(ids, weights)
         total = np.zeros((self.dimension, self.dimension))
         step = max(1, blocks.CHUNK_ENTRIES // self.dimension)
         for start in range(0, ids.size, step):
             part = slice(start, start + step)
-            g = self.differences(ids[part])
+            g = self.information_vectors(ids[part])
             g *= np.sqrt(weights[part])[:, None]
             total += g.T @ g
         return total
+
+    def _laplacian_information(self, ids: IntArray, weights: FloatArray) -> FloatArray:
+        order = np.argsort(ids, kind="stable")
+        ids, weights = ids[order], weights[order]
+        total = np.zeros((self.dimension, self.dimension))
+        for block in self.blocks:
+            left, right = block.corners
+            for chunk in block.chunks(self.dimension):
+                n_pairs = chunk.n_prompts * chunk.pairs_per_prompt
+                first, last = np.searchsorted(ids, [chunk.first_pair, chunk.first_pair + n_pairs])
+                if first == last:
+                    continue
+                prompt, pair = np.divmod(ids[first:last] - chunk.first_pair, block.pairs_per_prompt)
+                i, j, w = left[pair], right[pair], weights[first:last]
+                if self.rewards is not None:
+                    reward = self.rewards[chunk.rows].reshape(chunk.n_prompts, -1)
+                    w = w * information_factor(reward[prompt, i] - reward[prompt, j])
+                graph = np.zeros((chunk.n_prompts, block.size, block.size))
+                graph[prompt, i, j] = graph[prompt, j, i] = w
+                x = self.centred[chunk.rows]
+                y = (graph @ x.reshape(chunk.n_prompts, block.size, -1)).reshape(x.shape)
+                total += x.T @ (graph.sum(axis=2).reshape(-1, 1) * x - y)
+        return (total + total.T) / 2
 
     def scatter(self, coefficient: FloatArray) -> FloatArray:
         """Σ_x c_x Σ_k (φ_k − φ̄)(φ_k − φ̄)ᵀ (d, d) for one coefficient c_x ≥ 0 a prompt."""
@@ -171,8 +248,12 @@ class CandidatePool:
         """Information (d, d) when each candidate pair of prompt x has weight w_x.
 
         All K(K−1)/2 pairs of a prompt sum to K Σ_k (φ_k − φ̄)(φ_k − φ̄)ᵀ (the Laplacian of the
-        complete graph); the pairs that are no candidates are taken off again.
+        complete graph); the pairs that are no candidates are taken off again. Where these are
+        the most, or pairs differ by their rewards, the candidates are summed themselves.
         """
+        if self.rewards is not None or self.n_pairs < self.barred.size:
+            ids = self.candidate_ids()
+            return self.information(ids, weight[self.pair_prompts(ids)])
         every = self.scatter(weight * self.sizes)
         return every - self.information(self.barred, weight[self.pair_prompts(self.barred)])
 
@@ -181,13 +262,26 @@ class CandidatePool:
         """Σ_uniform, the mean of g gᵀ over all candidate pairs, shape (d, d)."""
         return self.spread_information(np.full(self.n_prompts, 1.0 / self.n_pairs))
 
-    def reachable(self, max_per_prompt: int | None) -> int:
+    @cached_property
+    def single(self) -> FloatArray:
+        """The centred features over `single_scale`, (rows, d), in float32."""
+        return (self.centred / self.single_scale).astype(np.float32)
+
+    @cached_property
+    def single_scale(self) -> float:
+        return float(np.abs(self.centred).max())
+
+    def reachable(self, max_per_prompt: Cap) -> int:
         """How many pairs can be chosen with at most `max_per_prompt` from each prompt."""
         if max_per_prompt is None:
             return self.n_pairs
         return int(np.minimum(self.pairs_per_prompt, max_per_prompt).sum())
 
     # --- construction -----------------------------------------------------------------------
+
+    def _known(self, values: npt.ArrayLike | None, name: str) -> FloatArray | None:
+        """An optional column in the order of `rows`."""
+        return None if values is None else self._column(_finite(values, name), name)[self.rows]
 
     def _column(self, values: npt.NDArray[Scalar], name: str) -> npt.NDArray[Scalar]:
         if values.shape != (self.n_completions,):
@@ -231,7 +325,11 @@ class CandidatePool:
                     barred.append(same + chunk.first_pair)
         if excluded is not None:
             barred.append(self.pair_ids(excluded))
-        self.barred: IntArray = np.unique(np.concatenate(barred))
+        self._bar(np.unique(np.concatenate(barred)))
+
+    def _bar(self, ids: IntArray) -> None:
+        """Set which pairs are no candidates, sorted by id, and count what is left."""
+        self.barred = ids
         taken = np.bincount(self.pair_prompts(self.barred), minlength=self.n_prompts)
         self.pairs_per_prompt: IntArray = self.sizes * (self.sizes - 1) // 2 - taken
         self.n_pairs = int(self.pairs_per_prompt.sum())

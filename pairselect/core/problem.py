@@ -8,12 +8,14 @@ factorisation a thousand times slower (0.1 ms to 110 ms).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import index
 
 import numpy as np
 import numpy.typing as npt
 
-from pairselect.core.arrays import DesignError, FloatArray, IntArray
+from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
+from pairselect.core.line_search import trace_step
 from pairselect.core.oracle import largest_pairs
 from pairselect.core.pool import CandidatePool
 from pairselect.core.targets import semidefinite, target_information
@@ -41,7 +43,7 @@ class TraceProblem:
 
     pool: CandidatePool
     budget: int  # n
-    max_per_prompt: int | None  # m
+    max_per_prompt: Cap  # m
     ridge: float  # λ, absolute
     base_information: FloatArray = field(repr=False)  # λI + prior, (d, d)
     target: FloatArray = field(repr=False)  # W, (d, d)
@@ -79,7 +81,7 @@ class TraceProblem:
             raise unidentified
         return lower
 
-    def best_pairs(self, point: Point) -> tuple[IntArray, float]:
+    def best_pairs(self, point: Point, *, exact: bool = True) -> tuple[IntArray, float]:
         """The linear oracle: the n feasible pairs with the largest d_e, and a bound on Φ*.
 
         The bound is Φ* ≥ Φ² / (Φ + G), G = (mean of the n largest feasible d_e) − Σ w_e d_e.
@@ -90,13 +92,39 @@ class TraceProblem:
 
         Since tr(M⁻¹ W M⁻¹ M) = Φ and M* − M = Σ (w*_e − w_e) g_e g_eᵀ (λI + prior cancels), the
         last factor is Φ + Σ w*_e d_e − Σ w_e d_e ≤ Φ + G. It is never weaker than Φ − G, and as
-        Φ / bound − 1 = G / Φ, the relative gap needs no second quantity.
+        Φ / bound − 1 = G / Φ, the relative gap needs no second quantity. With `exact` off the
+        pass is in float32 and the bound an estimate.
         """
         ids, values = largest_pairs(
-            self.pool, point.projection, self.budget, per_prompt=self.max_per_prompt
+            self.pool,
+            point.projection,
+            self.budget,
+            per_prompt=self.max_per_prompt,
+            exact=exact,
         )
         excess = max(float(values.mean()) - point.mean_sensitivity, 0.0)
-        return ids, point.objective**2 / (point.objective + excess)
+        return ids, self.bound(point, excess)
+
+    def bound(self, point: Point, excess: float) -> float:
+        """Φ* is at least this when no design has a mean d_e above that of the point by more."""
+        return point.objective**2 / (point.objective + excess)
+
+    def excess_at(self, point: Point, gap: float) -> float:
+        """The excess at which the bound leaves this relative gap."""
+        return gap * point.objective
+
+    def step(self, information: FloatArray, direction: FloatArray, limit: float) -> float:
+        """The α in [0, limit] with the smallest Φ at Σ_D = information + α · direction."""
+        M = self.base_information + information
+        return trace_step(M, direction, self.target_root, limit)
+
+    @cached_property
+    def has_full_rank(self) -> bool:
+        """Whether prior and pool together vary in every direction."""
+        d = self.pool.dimension
+        prior = self.base_information - self.ridge * np.eye(d)
+        spectrum = np.linalg.eigvalsh(prior + self.pool.uniform_information)
+        return bool(spectrum[0] > d * np.finfo(np.float64).eps * spectrum[-1])
 
     def selection_information(self, ids: IntArray) -> FloatArray:
         """Σ_D of the design that puts 1/n on each of n pairs."""
@@ -130,18 +158,18 @@ def trace_problem(
     *,
     budget: int,
     ridge: float = 1e-3,
-    max_per_prompt: int | None = None,
+    max_per_prompt: Cap = None,
     target: str | npt.ArrayLike = "samples",
     prior_information: npt.ArrayLike | None = None,
 ) -> TraceProblem:
     """Check a request and state it as a `TraceProblem`; see `solve_trace_design`."""
     n = _count(budget, "budget")
-    m = None if max_per_prompt is None else _count(max_per_prompt, "max_per_prompt")
+    m = _cap(max_per_prompt, pool)
     if n > pool.n_pairs:
         raise DesignError(f"The budget is {n} but the pool has {pool.n_pairs} pairs; lower it.")
     if n > pool.reachable(m):
         raise DesignError(
-            f"The budget is {n} but at most {m} pairs a prompt allow {pool.reachable(m)} (the "
+            f"The budget is {n} but at most {_named(m)} a prompt allow {pool.reachable(m)} (the "
             f"pool has {pool.n_pairs}); lower the budget or raise max_per_prompt."
         )
     if not np.isfinite(ridge) or ridge < 0:
@@ -166,6 +194,20 @@ def trace_problem(
         raise DesignError("The target information is zero: no direction matters; check target.")
     root = vectors[:, seen] * np.sqrt(values[seen])
     return TraceProblem(pool, n, m, lam, base, W, root)
+
+
+def _cap(value: Cap, pool: CandidatePool) -> Cap:
+    if value is None or not isinstance(value, np.ndarray):
+        return None if value is None else _count(value, "max_per_prompt")
+    if value.shape != (pool.n_prompts,) or value.dtype.kind not in "iu" or value.min() < 0:
+        raise DesignError(
+            f"max_per_prompt must be a number, or {pool.n_prompts} whole numbers from 0 up."
+        )
+    return value.astype(np.int64)
+
+
+def _named(cap: Cap) -> str:
+    return "its own number of pairs" if isinstance(cap, np.ndarray) else f"{cap} pairs"
 
 
 def _count(value: int, name: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairselect.core.arrays import DesignError, FloatArray, IntArray
+from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
 
 REDRAWS = 100
 
@@ -15,7 +15,7 @@ def systematic_sample(
     size: int,
     rng: np.random.Generator,
     *,
-    max_per_group: int | None = None,
+    max_per_group: Cap = None,
 ) -> IntArray:
     """Draw exactly `size` positions, position e with probability exactly π_e.
 
@@ -33,8 +33,9 @@ def systematic_sample(
     size : int
         Sample size.
     rng : numpy.random.Generator
-    max_per_group : int, optional
-        Most members of a group; the total of each group's π must not exceed it.
+    max_per_group : int or array, optional
+        Most members of a group, of every one or of each (indexed by `group`); the total of each
+        group's π must not exceed it.
 
     Returns
     -------
@@ -53,20 +54,23 @@ def systematic_sample(
     """
     if abs(probability.sum() - size) > 1e-6 * size or probability.max() > 1 + 1e-9:
         raise DesignError("Inclusion probabilities must be at most 1 and sum to the sample size.")
-    _, number = np.unique(group, return_inverse=True)
-    n_groups = int(number.max()) + 1
-    cap = size if max_per_group is None else max_per_group
-    if np.bincount(number, weights=probability).max() > cap * (1 + 1e-9):
+    groups, number = np.unique(group, return_inverse=True)
+    if isinstance(max_per_group, np.ndarray):
+        cap = max_per_group[groups]
+    else:
+        cap = np.full(groups.size, size if max_per_group is None else max_per_group)
+    if np.any(np.bincount(number, weights=probability) > cap * (1 + 1e-9)):
         raise DesignError("The inclusion probabilities of a group exceed its cap.")
     # Rounding of the cumulative sums can put a point on the wrong side of a boundary, with a
     # probability of about 1e-12; such a sample is drawn again.
     for _ in range(REDRAWS):
-        order = np.lexsort((rng.random(number.size), rng.permutation(n_groups)[number]))
+        order = np.lexsort((rng.random(number.size), rng.permutation(groups.size)[number]))
         ends = np.cumsum(probability[order])
         ends *= size / ends[-1]
         u = rng.random()
         points = np.diff(np.floor(ends - u), prepend=np.floor(-u))  # how many each interval holds
         chosen = np.sort(order[points > 0])
-        if chosen.size == size and np.bincount(number[chosen]).max() <= cap:
+        counts = np.bincount(number[chosen], minlength=groups.size)
+        if chosen.size == size and np.all(counts <= cap):
             return chosen
     raise DesignError("No sample respected the cap; the inclusion probabilities are inconsistent.")

@@ -130,5 +130,5 @@ def largest_weights(design: Design) -> IntArray:
         grouped = prompts[by_prompt]
         rank = np.empty_like(grouped)
         rank[by_prompt] = np.arange(ids.size) - np.searchsorted(grouped, grouped)
-        ids = ids[rank < problem.max_per_prompt]
+        ids = ids[rank < np.broadcast_to(problem.max_per_prompt, problem.pool.n_prompts)[prompts]]
     return ids[: problem.budget]

@@ -7,12 +7,15 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 
-from pairselect.core.arrays import DesignError, FloatArray, IntArray
+from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, trace_problem
 from pairselect.core.targets import effective_rank
+
+# The exact choice comes within 0.2 to 2% of the optimum; the bound must be as near to tell.
+TOLERANCE = 0.003
+MAX_PASSES = 100
 
 
 class Status(StrEnum):
@@ -21,6 +24,9 @@ class Status(StrEnum):
     CONVERGED = "converged"
     PASS_LIMIT = "pass_limit"  # noqa: S105
     EVERY_PAIR = "every_pair"
+    RANK_DEFICIENT = "rank_deficient"
+    FEW_PAIRS = "few_pairs"
+    RULE = "rule"
 
     @property
     def message(self) -> str:
@@ -36,6 +42,18 @@ _MESSAGES = {
     Status.EVERY_PAIR: (
         "The budget equals the number of candidate pairs, so all are chosen; lower the budget or "
         "enlarge the pool to have a choice."
+    ),
+    Status.RANK_DEFICIENT: (
+        "Within the tolerance, but the completions of the pool do not vary in every direction of "
+        "the features, and there the ridge decides; reduce the features to fewer dimensions."
+    ),
+    Status.FEW_PAIRS: (
+        "There are fewer pairs than dimensions, so no choice can inform every direction and the "
+        "gap says little; reduce the features to half the budget or label more pairs."
+    ),
+    Status.RULE: (
+        "Chosen by a rule that does not look at the objective; gap says how much the best choice "
+        "could lower it at most."
     ),
 }
 
@@ -92,11 +110,11 @@ def solve_trace_design(
     budget: int,
     *,
     ridge: float = 1e-3,
-    max_per_prompt: int | None = None,
-    tolerance: float = 0.01,
+    max_per_prompt: Cap = None,
+    tolerance: float = TOLERANCE,
     target: str | npt.ArrayLike = "samples",
     prior_information: npt.ArrayLike | None = None,
-    max_passes: int = 50,
+    max_passes: int = MAX_PASSES,
 ) -> Design:
     """Minimise Φ(w) = tr(W M⁻¹), M = λI + prior + Σ_e w_e g_e g_eᵀ, over the capped designs.
 
@@ -110,8 +128,8 @@ def solve_trace_design(
     ridge : float
         Relative: λ = ridge · tr(Σ_uniform) / d, so that the unit of the features does not matter.
         0 is allowed where the pool varies in every direction.
-    max_per_prompt : int, optional
-        m, the most pairs of one prompt.
+    max_per_prompt : int or (n_prompts,) integers, optional
+        m, the most pairs of one prompt; an array has one entry a prompt, in the pool's order.
     tolerance : float
         Stop when Φ is certified to be within this fraction of the optimum; above 0.
     target : {"samples", "policy"} or (d, d) array
@@ -155,42 +173,85 @@ def solve_trace_design(
     return solve(problem, tolerance=tolerance, max_passes=max_passes)
 
 
-def solve(problem: TraceProblem, *, tolerance: float = 0.01, max_passes: int = 50) -> Design:
-    """Solve a stated problem; see `solve_trace_design`."""
+def solve(
+    problem: TraceProblem, *, tolerance: float = TOLERANCE, max_passes: int = MAX_PASSES
+) -> Design:
+    """Solve a stated problem; see `solve_trace_design`.
+
+    Passes that only look for a direction are in float32. The bound that is reported comes from a
+    pass in float64, taken where a fast one promises the best bound.
+    """
     mixture = Mixture(problem)
     point = problem.at(mixture.information)
     uniform_objective, lower_bound = point.objective, 0.0
-    for passes in range(1, max_passes + 1):
-        ids, bound = problem.best_pairs(point)
-        lower_bound = max(lower_bound, bound)
-        gap = point.objective / lower_bound - 1
-        if gap <= tolerance or passes == max_passes:
+    promised, promising = 0.0, point  # the best bound estimated so far, and where
+    fast = tolerance >= SMALLEST_FAST_TOLERANCE
+    passes = 0
+    while True:
+        passes += 1
+        ids, bound = problem.best_pairs(point, exact=not fast)
+        if bound > promised:
+            promised, promising = bound, point
+        gap = point.objective / promised - 1
+        if not fast:
+            lower_bound = promised
+        elif gap <= tolerance or passes >= max_passes - 1:
+            passes += 1
+            lower_bound = max(lower_bound, problem.best_pairs(promising)[1])
+            gap = point.objective / lower_bound - 1
+        if gap <= tolerance or passes >= max_passes:
             break
         mixture.move_to(ids)
         mixture.correct(stop=CORRECTION * gap)
         point = problem.at(mixture.information)
+    return describe_design(
+        problem,
+        mixture.merged(),
+        information=mixture.information,
+        lower_bound=lower_bound,
+        uniform_objective=uniform_objective,
+        passes=passes,
+        converged=gap <= tolerance,
+    )
 
+
+def describe_design(
+    problem: TraceProblem,
+    weighted: tuple[IntArray, FloatArray],
+    *,
+    information: FloatArray,
+    lower_bound: float,
+    uniform_objective: float,
+    passes: int,
+    converged: bool,
+) -> Design:
+    """A `Design` from the ids and weights (s,) of its support and what is known of it."""
+    support, weights = weighted
+    objective = problem.at(information).objective
     if problem.budget == problem.pool.n_pairs:
-        status, lower_bound = Status.EVERY_PAIR, point.objective
+        status, lower_bound = Status.EVERY_PAIR, objective
+    elif not converged:
+        status = Status.PASS_LIMIT
     else:
-        status = Status.CONVERGED if gap <= tolerance else Status.PASS_LIMIT
-    support, weights = mixture.merged()
+        status = Status.CONVERGED if problem.has_full_rank else Status.RANK_DEFICIENT
     return Design(
         pairs=problem.pool.pair_rows(support),
         weights=weights,
-        objective=point.objective,
+        objective=objective,
         lower_bound=lower_bound,
         uniform_objective=uniform_objective,
         passes=passes,
         status=status,
-        condition_number=float(np.linalg.cond(problem.base_information + mixture.information)),
+        condition_number=float(np.linalg.cond(problem.base_information + information)),
         target_rank=effective_rank(problem.target),
         problem=problem,
         pair_ids=support,
-        information=mixture.information,
+        information=information,
     )
 
 
+# A pass in float32 ranks d_e with a relative error of about 1e-5, and must not decide when to stop.
+SMALLEST_FAST_TOLERANCE = 1e-3
 # Corrections stop when the gap within the known choices is this share of the gap over all pairs.
 CORRECTION = 0.5
 MAX_CORRECTIONS = 30
@@ -228,7 +289,7 @@ class Mixture:
             kernel = P @ P.T  # M⁻¹WM⁻¹, so that ⟨kernel, Σ_t⟩ is a component's mean d_e
             value = [float(np.sum(kernel * component)) for component in self.components]
             best, worst = int(np.argmax(value)), int(np.argmin(value))
-            if value[best] - value[worst] <= stop * point.objective:
+            if value[best] - value[worst] <= self.problem.excess_at(point, stop):
                 return
             step = self._step(self.components[best] - self.components[worst], self.shares[worst])
             self.shares[best] += step
@@ -252,8 +313,7 @@ class Mixture:
         return support, np.minimum(total, 1 / problem.budget)
 
     def _step(self, direction: FloatArray, limit: float) -> float:
-        M = self.problem.base_information + self.information
-        return exact_step(M, direction, self.problem.target_root, limit)
+        return self.problem.step(self.information, direction, limit)
 
     def _refresh(self) -> None:
         """Drop the components without a share, and sum the others again."""
@@ -265,26 +325,3 @@ class Mixture:
             (s * c for s, c in zip(self.shares, self.components, strict=True)),
             start=np.zeros_like(self.information),
         )
-
-
-def exact_step(M: FloatArray, direction: FloatArray, root: FloatArray, limit: float) -> float:
-    """The α in [0, limit] that minimises tr(W (M + α·direction)⁻¹).
-
-    With direction · v_k = ν_k M v_k and v_kᵀ M v_k = 1 (a generalised eigenproblem),
-
-        Φ(α) = Σ_k p_k / (1 + α ν_k),   p_k = ‖Rᵀ v_k‖²,
-
-    convex, so the root of its slope is the minimiser.
-    """
-    inverse = np.linalg.inv(np.linalg.cholesky(M))  # L⁻¹, with M = LLᵀ
-    nu, vectors = np.linalg.eigh(inverse @ direction @ inverse.T)
-    p = np.sum((vectors.T @ (inverse @ root)) ** 2, axis=1)
-
-    def slope(alpha: float) -> float:
-        return -float(np.sum(p * nu / np.maximum(1 + alpha * nu, 1e-12) ** 2))
-
-    if slope(0.0) >= 0:
-        return 0.0
-    if slope(limit) <= 0:
-        return limit
-    return float(brentq(slope, 0.0, limit, xtol=1e-12 * limit, rtol=1e-12))

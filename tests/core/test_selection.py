@@ -72,7 +72,7 @@ def test_randomized_pairs_come_with_probability_n_times_weight(rng):
         pairs = select_pairs(design, method="randomized", rng=rng).pairs
         count[np.searchsorted(design.pair_ids, pool.pair_ids(pairs))] += 1
     p = 6 * design.weights
-    assert 0.05 < p.min() < 0.95  # something is random
+    assert 0.02 < p.min() < 0.98  # something is random
     assert np.all(np.abs(count / draws - p) <= 4 * np.sqrt(p * (1 - p) / draws) + 1e-12)
 
 

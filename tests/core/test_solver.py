@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pairselect.core import CandidatePool, DesignError, Status, solve_trace_design
-from pairselect.core.solver import exact_step
+from pairselect.core.line_search import trace_step
 
 from .conftest import every_pair, make_ragged, phi
 
@@ -277,13 +277,13 @@ def test_bad_settings_are_refused(ragged, kwargs, message):
         solve_trace_design(ragged, **kwargs)
 
 
-def test_exact_step_minimises_along_the_segment(rng):
+def test_trace_step_minimises_along_the_segment(rng):
     A, B, R = (rng.standard_normal((5, 7)) for _ in range(3))
     M, direction = A @ A.T, B @ B.T - A @ A.T
-    step = exact_step(M, direction, R, 1.0)
+    step = trace_step(M, direction, R, 1.0)
     grid = np.linspace(0, 1, 2001)
     values = [np.trace(R.T @ np.linalg.solve(M + t * direction, R)) for t in grid]
     assert 0 < step < 1
     assert step == pytest.approx(grid[int(np.argmin(values))], abs=1e-3)
-    assert exact_step(M, 10 * np.eye(5), R, 0.4) == 0.4
-    assert exact_step(M, -0.01 * np.eye(5), R, 0.4) == 0.0
+    assert trace_step(M, 10 * np.eye(5), R, 0.4) == 0.4
+    assert trace_step(M, -0.01 * np.eye(5), R, 0.4) == 0.0
