@@ -4,43 +4,55 @@ NumPy and SciPy only. Never Django, and never torch on import.
 """
 
 from pairselect.core.arrays import DesignError
+from pairselect.core.baselines import random_selections
+from pairselect.core.bradley_terry import BradleyTerryFit, fit_bradley_terry
 from pairselect.core.ordering import order_pairs
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, trace_problem
 from pairselect.core.reduction import Reduction, ReductionSettings, reduce_features
+from pairselect.core.rounds import Round, next_round
 from pairselect.core.selection import METHODS, Selection, describe_selection, select_pairs
 from pairselect.core.solver import Design, Status, solve_trace_design
 from pairselect.core.strategies import (
     STRATEGIES,
     Request,
+    Strategy,
     choose_pairs,
-    random_selections,
     strategy,
+    strategy_for,
 )
 from pairselect.core.targets import TARGETS, effective_rank, target_information
+from pairselect.core.vertex import solve_vertex_design
 
 __all__ = [
     "METHODS",
     "STRATEGIES",
     "TARGETS",
+    "BradleyTerryFit",
     "CandidatePool",
     "Design",
     "DesignError",
     "Reduction",
     "ReductionSettings",
     "Request",
+    "Round",
     "Selection",
     "Status",
+    "Strategy",
     "TraceProblem",
     "choose_pairs",
     "describe_selection",
     "effective_rank",
+    "fit_bradley_terry",
+    "next_round",
     "order_pairs",
     "random_selections",
     "reduce_features",
     "select_pairs",
     "solve_trace_design",
+    "solve_vertex_design",
     "strategy",
+    "strategy_for",
     "target_information",
     "trace_problem",
 ]

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 Cap = int | IntArray | None  # the most pairs of a prompt: of every one, or of each (n_prompts,)
 
 

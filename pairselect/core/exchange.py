@@ -52,7 +52,7 @@ def exchange_pairs(problem: TraceProblem, chosen: IntArray) -> IntArray:
 def _improve_once(problem: TraceProblem, chosen: IntArray) -> IntArray:
     pool, n = problem.pool, chosen.size
     information = problem.selection_information(chosen)
-    inverse = np.asarray(np.linalg.inv(problem.base_information + information))  # N
+    inverse = problem.inverse(information)  # N
     point = problem.at(information)
     prompts = pool.pair_prompts(chosen)
     counts = np.bincount(prompts, minlength=pool.n_prompts)

@@ -119,9 +119,11 @@ class CandidatePool:
     def pair_ids(self, pairs: npt.ArrayLike) -> IntArray:
         """Ids (n,) of pairs given as rows of `features` (n, 2), in either order of the sides."""
         table = _integers(pairs, "pairs")
+        if table.size == 0:
+            return np.zeros(0, dtype=np.int64)
         if table.ndim != 2 or table.shape[1] != 2:
             raise DesignError(f"pairs must have shape (n, 2); got {table.shape}.")
-        if table.size and (table.min() < 0 or table.max() >= self.n_completions):
+        if table.min() < 0 or table.max() >= self.n_completions:
             raise DesignError(f"pairs must be rows of features, 0 to {self.n_completions - 1}.")
         sides = np.sort(self._position[table], axis=1)
         one, two = sides[:, 0], sides[:, 1]
@@ -140,7 +142,7 @@ class CandidatePool:
 
     def pair_rows(self, ids: IntArray) -> IntArray:
         """Rows of `features` (n, 2), the first below the second, of pairs given by id (n,)."""
-        return self.rows[self._sides(ids)]
+        return self.rows[self.sides(ids)]
 
     def pair_prompts(self, ids: IntArray) -> IntArray:
         """The prompt's number, 0 to n_prompts − 1, of each pair id (n,)."""
@@ -162,14 +164,14 @@ class CandidatePool:
 
     def differences(self, ids: IntArray) -> FloatArray:
         """g_e = φ(first) − φ(second) of each pair id (n,), shape (n, d)."""
-        sides = self._sides(ids)
+        sides = self.sides(ids)
         return self.centred[sides[:, 0]] - self.centred[sides[:, 1]]
 
     def information_vectors(self, ids: IntArray) -> FloatArray:
         """√(4σ′(r̂_a − r̂_b)) · g_e of each pair id (n,), shape (n, d); g_e without rewards."""
         g = self.differences(ids)
         if self.rewards is not None:
-            sides = self._sides(ids)
+            sides = self.sides(ids)
             logit = self.rewards[sides[:, 0]] - self.rewards[sides[:, 1]]
             g *= np.sqrt(information_factor(logit))[:, None]
         return g
@@ -178,7 +180,7 @@ class CandidatePool:
         """|score of a − score of b| of each pair id (n,); the pool must have scores."""
         if self.scores is None:
             raise DesignError("The pool has no scores.")
-        sides = self._sides(ids)
+        sides = self.sides(ids)
         return np.abs(self.scores[sides[:, 0]] - self.scores[sides[:, 1]])
 
     def without(self, ids: IntArray) -> CandidatePool:
@@ -300,8 +302,8 @@ class CandidatePool:
     def _first(self, name: str) -> IntArray:
         return np.array([getattr(block, name) for block in self.blocks], dtype=np.int64)
 
-    def _sides(self, ids: IntArray) -> IntArray:
-        """Sorted positions (n, 2) of both completions of each pair id."""
+    def sides(self, ids: IntArray) -> IntArray:
+        """Places (n, 2) in `rows` and `centred` of both completions of each pair id (n,)."""
         sides = np.empty((ids.size, 2), dtype=np.int64)
         number = np.searchsorted(self._first("first_pair"), ids, side="right") - 1
         for b, block in enumerate(self.blocks):

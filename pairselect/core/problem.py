@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from operator import index
 
 import numpy as np
@@ -66,10 +67,15 @@ class TraceProblem:
             mean_sensitivity=float(np.sum(projection * (design_information @ projection))),
         )
 
+    def inverse(self, design_information: FloatArray) -> FloatArray:
+        """M⁻¹ (d, d) at Σ_D (d, d); raises as `at` does."""
+        half = np.linalg.inv(self._factor(design_information))
+        return np.asarray(half.T @ half)
+
     def _factor(self, design_information: FloatArray) -> FloatArray:
-        """L with M = LLᵀ. Without a ridge, rounding can hide that M is singular."""
+        """L with M = LLᵀ. With next to no ridge, rounding can hide that M is singular."""
         unidentified = DesignError(
-            "The chosen pairs do not identify every direction; use a positive ridge."
+            "The chosen pairs do not identify every direction; use a larger ridge."
         )
         try:
             lower = np.asarray(np.linalg.cholesky(self.base_information + design_information))
@@ -77,7 +83,7 @@ class TraceProblem:
             raise unidentified from None
         pivots = np.diag(lower)
         rounding = self.pool.dimension * np.finfo(np.float64).eps
-        if self.ridge == 0 and pivots.min() ** 2 <= rounding * pivots.max() ** 2:
+        if pivots.min() ** 2 <= rounding * pivots.max() ** 2:
             raise unidentified
         return lower
 
@@ -107,7 +113,7 @@ class TraceProblem:
 
     def bound(self, point: Point, excess: float) -> float:
         """Φ* is at least this when no design has a mean d_e above that of the point by more."""
-        return point.objective**2 / (point.objective + excess)
+        return point.objective / (1 + excess / point.objective)
 
     def excess_at(self, point: Point, gap: float) -> float:
         """The excess at which the bound leaves this relative gap."""
@@ -129,6 +135,18 @@ class TraceProblem:
     def selection_information(self, ids: IntArray) -> FloatArray:
         """Σ_D of the design that puts 1/n on each of n pairs."""
         return self.pool.information(ids, np.full(ids.size, 1.0 / ids.size))
+
+    @property
+    def most_per_prompt(self) -> IntArray:
+        """The most pairs that each prompt can give, (n_prompts,): its cap, or the budget."""
+        most = self.budget if self.max_per_prompt is None else self.max_per_prompt
+        return np.broadcast_to(np.asarray(most, dtype=np.int64), self.pool.n_prompts)
+
+    def informs_every_direction(self, n: int) -> bool:
+        """Whether n pairs beside the prior can inform every direction of the features."""
+        d = self.pool.dimension
+        prior = self.base_information - self.ridge * np.eye(d)
+        return bool(n + np.linalg.matrix_rank(prior, hermitian=True) >= d)
 
     @property
     def uniform_objective(self) -> float:
@@ -172,8 +190,8 @@ def trace_problem(
             f"The budget is {n} but at most {_named(m)} a prompt allow {pool.reachable(m)} (the "
             f"pool has {pool.n_pairs}); lower the budget or raise max_per_prompt."
         )
-    if not np.isfinite(ridge) or ridge < 0:
-        raise DesignError(f"ridge must be a number from 0 up; got {ridge}.")
+    if not isinstance(ridge, Real) or not np.isfinite(ridge) or ridge < 0:
+        raise DesignError(f"ridge must be a number from 0 up; got {ridge!r}.")
 
     d = pool.dimension
     lam = ridge * float(np.trace(pool.uniform_information)) / d

@@ -9,6 +9,55 @@ from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
 REDRAWS = 100
 
 
+def proportional_probabilities(
+    weights: FloatArray, group: IntArray, size: int, most: IntArray
+) -> FloatArray:
+    """Inclusion probabilities min(1, c·w_e), summing to `size`, no group above its cap.
+
+    A group whose sum exceeds its cap is scaled down to it, and c is the same for all groups: the
+    sum rises with c, so bisection finds it.
+
+    Parameters
+    ----------
+    weights : (s,) array
+        w_e ≥ 0, enough of them above 0 to fill `size`.
+    group : (s,) integers
+        Group (prompt) of each position, 0 to n_groups − 1.
+    size : int
+    most : (n_groups,) integers
+        Cap of each group.
+
+    Raises
+    ------
+    DesignError
+        If the positive weights cannot fill `size` within the caps.
+    """
+
+    def at(c: float) -> FloatArray:
+        probability = np.minimum(c * scaled, 1.0)
+        total = np.bincount(group, weights=probability, minlength=most.size)
+        share = np.minimum(1.0, np.divide(most, total, out=np.ones(most.size), where=total > 0))
+        return np.asarray(probability * share[group])
+
+    scaled = weights / weights.max()
+    low, high = 0.0, 1.0
+    positive = float(scaled[scaled > 0].min())
+    while at(high).sum() < size:
+        if high * positive > 1:
+            # All that is positive is at 1: only rounding may be missing.
+            if at(high).sum() < size * (1 - 1e-9):
+                raise DesignError("Too few pairs have a positive weight for this budget.")
+            break
+        high *= 2
+    for _ in range(200):
+        middle = (low + high) / 2
+        if at(middle).sum() < size:
+            low = middle
+        else:
+            high = middle
+    return at(high)
+
+
 def systematic_sample(
     probability: FloatArray,
     group: IntArray,

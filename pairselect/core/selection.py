@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pairselect.core.arrays import DesignError, FloatArray, IntArray
+from pairselect.core.arrays import BoolArray, DesignError, FloatArray, IntArray
 from pairselect.core.exchange import exchange_pairs
 from pairselect.core.problem import TraceProblem
 from pairselect.core.sampling import systematic_sample
-from pairselect.core.solver import Design
+from pairselect.core.solver import Design, Status
 
 METHODS = ("exact", "randomized")
 
@@ -31,27 +31,41 @@ class Selection:
         No choice of n pairs under the same caps has a smaller Φ. Valid for every strategy.
     gap : float
         objective / lower_bound − 1: at most so far from the best choice.
+    admissible_bound, admissible_gap : float
+        The same for the choices that the strategy admits: trace_gap looks at the pairs that it
+        kept alone, and a random share is taken as drawn.
     sensitivity : (n,) array
         d_e at the design's M; at the selection's own M when there is no design.
     feature_distance : (n,) array
         ‖g_e‖, in the unit of the features.
+    is_random : (n,) booleans
+        Drawn uniformly from all candidate pairs, as a control.
+    status : Status
+        Its message says what the certificate means and what to do next.
     problem : TraceProblem
     design : Design or None
-        None for a strategy that does not solve one.
+        None for a strategy that does not solve a trace design.
     """
 
     pairs: IntArray = field(repr=False)
     inclusion_probability: FloatArray = field(repr=False)
     objective: float
     lower_bound: float
+    admissible_bound: float
     sensitivity: FloatArray = field(repr=False)
     feature_distance: FloatArray = field(repr=False)
+    is_random: BoolArray = field(repr=False)
+    status: Status
     problem: TraceProblem = field(repr=False)
     design: Design | None = field(repr=False)
 
     @property
     def gap(self) -> float:
         return max(self.objective / self.lower_bound - 1, 0.0)
+
+    @property
+    def admissible_gap(self) -> float:
+        return max(self.objective / self.admissible_bound - 1, 0.0)
 
 
 def select_pairs(
@@ -75,10 +89,23 @@ def select_pairs(
         For another method, without a generator where one is needed, or when with ridge 0 the
         chosen pairs do not identify every direction.
     """
+    ids, probability = select_ids(design, method=method, rng=rng)
+    return describe_selection(design.problem, ids, probability, design)
+
+
+def select_ids(
+    design: Design,
+    *,
+    method: str,
+    rng: np.random.Generator | None,
+    exchange: bool = True,
+) -> tuple[IntArray, FloatArray]:
+    """Ids (n,) and inclusion probabilities (n,); see `select_pairs`."""
     problem = design.problem
     if method == "exact":
-        ids = exchange_pairs(problem, largest_weights(design))
-        return describe_selection(problem, ids, np.ones(ids.size), design)
+        ids = largest_weights(design)
+        ids = exchange_pairs(problem, ids) if exchange else ids
+        return ids, np.ones(ids.size)
     if method == "randomized":
         if rng is None:
             raise DesignError('method="randomized" needs rng, a numpy.random.Generator.')
@@ -90,7 +117,7 @@ def select_pairs(
             rng,
             max_per_group=problem.max_per_prompt,
         )
-        return describe_selection(problem, design.pair_ids[place], probability[place], design)
+        return design.pair_ids[place], probability[place]
     raise DesignError(f'method must be "exact" or "randomized"; got "{method}".')
 
 
@@ -102,19 +129,26 @@ def describe_selection(
 ) -> Selection:
     """Evaluate a choice of n pairs, given by id, and certify it with one pass of the oracle."""
     point = problem.at(problem.selection_information(ids))
-    _, lower_bound = problem.best_pairs(point)
-    projection = point.projection
+    lower_bound = problem.best_pairs(point)[1]
+    admissible, projection, status = lower_bound, point.projection, Status.RULE
     if design is not None:
-        lower_bound = max(lower_bound, design.lower_bound)
-        projection = problem.at(design.information).projection
+        projection, status = problem.at(design.information).projection, design.status
+        admissible = design.lower_bound
+        if design.problem.pool.n_pairs == problem.pool.n_pairs:  # all pairs were admitted
+            lower_bound = admissible = max(lower_bound, admissible)
+    if not problem.informs_every_direction(ids.size):
+        status = Status.FEW_PAIRS
     g = problem.pool.differences(ids)
     return Selection(
         pairs=problem.pool.pair_rows(ids),
         inclusion_probability=inclusion_probability,
         objective=point.objective,
         lower_bound=lower_bound,
-        sensitivity=np.sum((g @ projection) ** 2, axis=1),
+        admissible_bound=admissible,
+        sensitivity=np.sum((problem.pool.information_vectors(ids) @ projection) ** 2, axis=1),
         feature_distance=np.linalg.norm(g, axis=1),
+        is_random=np.zeros(ids.size, dtype=np.bool_),
+        status=status,
         problem=problem,
         design=design,
     )
@@ -122,13 +156,17 @@ def describe_selection(
 
 def largest_weights(design: Design) -> IntArray:
     """Ids (n,) of the n largest weights that the cap allows; ties by id."""
-    problem = design.problem
-    ids = design.pair_ids[np.argsort(-design.weights, kind="stable")]
+    ranked = design.pair_ids[np.argsort(-design.weights, kind="stable")]
+    return best_within_caps(design.problem, ranked)
+
+
+def best_within_caps(problem: TraceProblem, ids: IntArray) -> IntArray:
+    """The first n of these ids, best first, that the caps allow."""
     if problem.max_per_prompt is not None:
         prompts = problem.pool.pair_prompts(ids)
         by_prompt = np.argsort(prompts, kind="stable")
         grouped = prompts[by_prompt]
         rank = np.empty_like(grouped)
         rank[by_prompt] = np.arange(ids.size) - np.searchsorted(grouped, grouped)
-        ids = ids[rank < np.broadcast_to(problem.max_per_prompt, problem.pool.n_prompts)[prompts]]
+        ids = ids[rank < problem.most_per_prompt[prompts]]
     return ids[: problem.budget]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pairselect.core.arrays import DesignError, FloatArray
 from pairselect.core.pool import CandidatePool
 
-TARGETS = ("samples", "policy")
+TARGETS = ("samples", "policy", "fitted")
 
 # Relative ridge of the regression of log-probabilities on features, as for the design.
 POLICY_RIDGE = 1e-3
@@ -20,18 +20,20 @@ def target_information(pool: CandidatePool, target: str | npt.ArrayLike = "sampl
     Parameters
     ----------
     pool : CandidatePool
-    target : {"samples", "policy"} or (d, d) array
+    target : {"samples", "policy", "fitted"} or (d, d) array
         ``"samples"``: the mean over prompts of the covariance of the prompt's features,
         (1/(K−1)) Σ_k (φ_k − φ̄)(φ_k − φ̄)ᵀ; unbiased when the completions are draws from the
         reference policy. ``"policy"``: the same under p = softmax(θ̂₀ᵀφ), with θ̂₀ fitted to the
         pool's `log_probs`; on completions that are themselves draws it counts the policy twice,
-        and long completions make p nearly one-hot. An array is taken as W.
+        and long completions make p nearly one-hot. ``"fitted"``: under p = softmax(r̂) over the
+        prompt's completions, with the pool's `rewards`: the policy that r̂ leads to from the
+        reference at β = 1, when the completions are draws from the reference. An array is W.
 
     Raises
     ------
     DesignError
         For an unknown name, a matrix that is not (d, d) and positive semidefinite, or
-        ``"policy"`` on a pool without log-probabilities.
+        ``"policy"`` on a pool without log-probabilities, or ``"fitted"`` on one without rewards.
 
     Notes
     -----
@@ -43,8 +45,12 @@ def target_information(pool: CandidatePool, target: str | npt.ArrayLike = "sampl
     if target == "samples":
         return pool.scatter(1.0 / ((pool.sizes - 1) * pool.n_prompts))
     if target == "policy":
-        return _policy_information(pool)
-    raise DesignError(f'target must be "samples", "policy" or a matrix; got "{target}".')
+        return _tilted_information(pool, _policy_logits(pool))
+    if target == "fitted":
+        if pool.rewards is None:
+            raise DesignError('target="fitted" needs rewards in the pool: it is for later rounds.')
+        return _tilted_information(pool, pool.rewards)
+    raise DesignError(f'target must be "samples", "policy", "fitted" or a matrix; got "{target}".')
 
 
 def effective_rank(matrix: FloatArray) -> float:
@@ -66,7 +72,8 @@ def semidefinite(values: npt.ArrayLike, d: int, name: str) -> FloatArray:
     return matrix
 
 
-def _policy_information(pool: CandidatePool) -> FloatArray:
+def _policy_logits(pool: CandidatePool) -> FloatArray:
+    """θ̂₀ᵀφ (rows,), θ̂₀ fitted to the log-probabilities by ridge regression."""
     if pool.log_probs is None:
         raise DesignError(
             'target="policy" needs log_probs in the pool; give them or use target="samples".'
@@ -76,15 +83,19 @@ def _policy_information(pool: CandidatePool) -> FloatArray:
     penalty = POLICY_RIDGE * float(np.trace(scatter)) / pool.dimension
     # The x are centred, so centring the log-probabilities would not change xᵀ log p.
     theta = np.linalg.solve(scatter + penalty * np.eye(pool.dimension), x.T @ pool.log_probs)
-    total = np.zeros_like(scatter)
+    return np.asarray(x @ theta)
+
+
+def _tilted_information(pool: CandidatePool, logits: FloatArray) -> FloatArray:
+    """The mean over prompts of the covariance of the features under softmax(logits)."""
+    total = np.zeros((pool.dimension, pool.dimension))
     for block in pool.blocks:
         for chunk in block.chunks(pool.dimension):
-            y = x[chunk.rows].reshape(chunk.n_prompts, chunk.size, -1)
-            logits = y @ theta
-            p = np.exp(logits - logits.max(axis=1, keepdims=True))
+            x = pool.centred[chunk.rows].reshape(chunk.n_prompts, chunk.size, -1)
+            z = logits[chunk.rows].reshape(chunk.n_prompts, chunk.size)
+            p = np.exp(z - z.max(axis=1, keepdims=True))
             p /= p.sum(axis=1, keepdims=True)
-            mean = np.einsum("xk,xkd->xd", p, y)
-            y = (y - mean[:, None]) * np.sqrt(p)[:, :, None]
-            flat = y.reshape(-1, pool.dimension)
+            mean = np.einsum("xk,xkd->xd", p, x)
+            flat = ((x - mean[:, None]) * np.sqrt(p)[:, :, None]).reshape(-1, pool.dimension)
             total += flat.T @ flat
     return total / pool.n_prompts

@@ -24,7 +24,9 @@ def make_ragged(
     offset = 5 * rng.standard_normal((len(sizes), d))
     features = rng.standard_normal((prompt.size, d)) * np.linspace(1, 3, d)
     features += offset[(prompt + 7) // 10]
-    return CandidatePool(features, prompt, rng.standard_normal(prompt.size) * 3)
+    log_probs = rng.standard_normal(prompt.size) * 3
+    scores = np.random.default_rng(prompt.size).standard_normal(prompt.size)
+    return CandidatePool(features, prompt, log_probs, scores=scores)
 
 
 def every_pair(prompt: np.ndarray) -> np.ndarray:

@@ -147,5 +147,5 @@ def test_fewer_pairs_than_directions_without_a_ridge_are_refused(seed):
     pool = CandidatePool(rng.standard_normal((20, 6)), np.repeat(np.arange(4), 5))
     design = solve_trace_design(pool, 5, ridge=0, tolerance=0.05)
     assert np.isfinite(design.objective)  # the weights identify all six directions
-    with pytest.raises(DesignError, match="use a positive ridge"):
+    with pytest.raises(DesignError, match="use a larger ridge"):
         select_pairs(design)

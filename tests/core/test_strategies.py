@@ -8,6 +8,7 @@ from pairselect.core import (
     CandidatePool,
     DesignError,
     Request,
+    Strategy,
     choose_pairs,
     describe_selection,
     select_pairs,
@@ -19,7 +20,20 @@ from .conftest import make_ragged
 
 
 def test_registered_names():
-    assert sorted(STRATEGIES) == ["trace", "uniform"]
+    assert sorted(STRATEGIES) == [
+        "d_optimal",
+        "first_two",
+        "hybrid",
+        "k_center",
+        "max_gap",
+        "reference_weighted",
+        "trace",
+        "trace_gap",
+        "trace_vertex",
+        "uncertainty",
+        "uniform",
+    ]
+    assert all(one.summary.endswith(".") and one.name == name for name, one in STRATEGIES.items())
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
@@ -93,17 +107,17 @@ def test_uniform_has_no_design_and_its_sensitivity_is_its_own(rng):
 def test_a_strategy_is_added_in_a_few_lines(ragged, monkeypatch):
     monkeypatch.setattr("pairselect.core.strategies.STRATEGIES", registry := {})
 
-    @strategy("first")
+    @strategy("first", summary="The first pairs.")
     def first(request: Request):
         ids = request.problem.pool.candidate_ids()[: request.problem.budget]
         return describe_selection(request.problem, ids, np.ones(ids.size))
 
-    assert registry == {"first": first}
+    assert registry == {"first": Strategy("first", "The first pairs.", (), first)}
     assert len(choose_pairs(ragged, strategy="first", budget=4).pairs) == 4
 
 
 def test_bad_requests_are_refused(ragged, rng):
-    with pytest.raises(DesignError, match='no strategy "best"; choose from trace, uniform'):
+    with pytest.raises(DesignError, match='no strategy "best"; choose from d_optimal, first_two'):
         choose_pairs(ragged, strategy="best", budget=3)
     with pytest.raises(DesignError, match="pass rng"):
         choose_pairs(ragged, strategy="uniform", budget=3)
