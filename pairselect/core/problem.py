@@ -21,6 +21,8 @@ from pairselect.core.oracle import largest_pairs
 from pairselect.core.pool import CandidatePool
 from pairselect.core.targets import semidefinite, target_information
 
+UNIDENTIFIED = "The chosen pairs do not identify every direction; use a larger ridge."
+
 
 @dataclass(frozen=True)
 class Point:
@@ -74,17 +76,14 @@ class TraceProblem:
 
     def _factor(self, design_information: FloatArray) -> FloatArray:
         """L with M = LLᵀ. With next to no ridge, rounding can hide that M is singular."""
-        unidentified = DesignError(
-            "The chosen pairs do not identify every direction; use a larger ridge."
-        )
         try:
             lower = np.asarray(np.linalg.cholesky(self.base_information + design_information))
         except np.linalg.LinAlgError:
-            raise unidentified from None
+            raise DesignError(UNIDENTIFIED) from None
         pivots = np.diag(lower)
-        rounding = self.pool.dimension * np.finfo(np.float64).eps
+        rounding = 8 * self.pool.dimension * np.finfo(np.float64).eps
         if pivots.min() ** 2 <= rounding * pivots.max() ** 2:
-            raise unidentified
+            raise DesignError(UNIDENTIFIED)
         return lower
 
     def best_pairs(self, point: Point, *, exact: bool = True) -> tuple[IntArray, float]:

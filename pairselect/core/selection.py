@@ -8,7 +8,7 @@ import numpy as np
 
 from pairselect.core.arrays import BoolArray, DesignError, FloatArray, IntArray
 from pairselect.core.exchange import exchange_pairs
-from pairselect.core.problem import TraceProblem
+from pairselect.core.problem import UNIDENTIFIED, TraceProblem
 from pairselect.core.sampling import systematic_sample
 from pairselect.core.solver import Design, Status
 
@@ -101,6 +101,9 @@ def select_ids(
     exchange: bool = True,
 ) -> tuple[IntArray, FloatArray]:
     """Ids (n,) and inclusion probabilities (n,); see `select_pairs`."""
+    problem = design.problem
+    if problem.ridge == 0 and not problem.informs_every_direction(problem.budget):
+        raise DesignError(UNIDENTIFIED)
     if method == "exact":
         ids = _best_exchange(design) if exchange else largest_weights(design)
         return ids, np.ones(ids.size)
