@@ -23,12 +23,12 @@ from pairselect.core import (
     TraceProblem,
     random_selections,
     select_pairs,
+    solve,
     solve_trace_design,
     solve_vertex_design,
     trace_problem,
 )
 from pairselect.core.oracle import largest_pairs
-from pairselect.core.solver import solve
 
 VERTEX_GAP = 0.05
 VERTEX_RATIO = 50  # the vertex method is stopped when it has had this many times the time

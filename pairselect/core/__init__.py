@@ -6,13 +6,23 @@ NumPy and SciPy only. Never Django, and never torch on import.
 from pairselect.core.arrays import DesignError
 from pairselect.core.baselines import random_selections
 from pairselect.core.bradley_terry import BradleyTerryFit, fit_bradley_terry
+from pairselect.core.choice import Allocation, RidgeSweep, allocation, ridge_sweep
+from pairselect.core.curve import BudgetCurve, budget_curve
+from pairselect.core.diagnostics import (
+    LengthReport,
+    NearDuplicates,
+    PoolDiversity,
+    length_correlation,
+    near_duplicates,
+    pool_diversity,
+)
 from pairselect.core.ordering import order_pairs
 from pairselect.core.pool import CandidatePool
-from pairselect.core.problem import TraceProblem, trace_problem
+from pairselect.core.problem import TraceProblem, one_pair_per_prompt, trace_problem
 from pairselect.core.reduction import Reduction, ReductionSettings, reduce_features
 from pairselect.core.rounds import Round, next_round
 from pairselect.core.selection import METHODS, Selection, describe_selection, select_pairs
-from pairselect.core.solver import Design, Status, solve_trace_design
+from pairselect.core.solver import Design, Status, solve, solve_trace_design
 from pairselect.core.strategies import (
     STRATEGIES,
     Request,
@@ -28,27 +38,41 @@ __all__ = [
     "METHODS",
     "STRATEGIES",
     "TARGETS",
+    "Allocation",
     "BradleyTerryFit",
+    "BudgetCurve",
     "CandidatePool",
     "Design",
     "DesignError",
+    "LengthReport",
+    "NearDuplicates",
+    "PoolDiversity",
     "Reduction",
     "ReductionSettings",
     "Request",
+    "RidgeSweep",
     "Round",
     "Selection",
     "Status",
     "Strategy",
     "TraceProblem",
+    "allocation",
+    "budget_curve",
     "choose_pairs",
     "describe_selection",
     "effective_rank",
     "fit_bradley_terry",
+    "length_correlation",
+    "near_duplicates",
     "next_round",
+    "one_pair_per_prompt",
     "order_pairs",
+    "pool_diversity",
     "random_selections",
     "reduce_features",
+    "ridge_sweep",
     "select_pairs",
+    "solve",
     "solve_trace_design",
     "solve_vertex_design",
     "strategy",

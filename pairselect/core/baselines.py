@@ -8,9 +8,13 @@ import numpy as np
 
 from pairselect.core.arrays import FloatArray, IntArray
 from pairselect.core.problem import TraceProblem
-from pairselect.core.sampling import systematic_sample
 from pairselect.core.selection import Selection, best_within_caps, describe_selection
-from pairselect.core.strategies import Request, sample_proportional, strategy
+from pairselect.core.strategies import (
+    Request,
+    sample_proportional,
+    strategy,
+    uniform_sample,
+)
 
 # hybrid: the diverse subset is this many times the budget.
 DIVERSE = 3
@@ -23,7 +27,7 @@ def uniform(request: Request) -> Selection:
     Without a cap, a simple random sample of the candidate pairs: each with n / n_pairs. With a
     cap, a sample with the probabilities of `TraceProblem.uniform_rate`, spread evenly over prompts.
     """
-    return _uniform_sample(request.problem, request.generator())
+    return _uniform(request.problem, request.generator())
 
 
 def random_selections(
@@ -33,22 +37,12 @@ def random_selections(
 
     `TraceProblem.uniform_objective` is their limit for many pairs, and flatters them for few.
     """
-    return [_uniform_sample(problem, rng) for _ in range(draws)]
+    return [_uniform(problem, rng) for _ in range(draws)]
 
 
-def _uniform_sample(problem: TraceProblem, rng: np.random.Generator) -> Selection:
-    pool, n = problem.pool, problem.budget
-    if problem.max_per_prompt is None:
-        ranks = np.sort(rng.choice(pool.n_pairs, n, replace=False))
-        ids, probability = pool.candidate_ids(ranks), np.full(n, n / pool.n_pairs)
-    else:
-        ids = pool.candidate_ids()
-        prompts = pool.pair_prompts(ids)
-        rate = problem.uniform_rate()[prompts]
-        place = systematic_sample(rate, prompts, n, rng, max_per_group=problem.max_per_prompt)
-        ids, probability = ids[place], rate[place]
-    chosen = describe_selection(problem, ids, probability)
-    return replace(chosen, is_random=np.ones(n, dtype=np.bool_))
+def _uniform(problem: TraceProblem, rng: np.random.Generator) -> Selection:
+    chosen = describe_selection(problem, *uniform_sample(problem, rng))
+    return replace(chosen, is_random=np.ones(problem.budget, dtype=np.bool_))
 
 
 @strategy("first_two", summary="The first two completions of each prompt, prompts in order.")
@@ -80,7 +74,7 @@ def reference_weighted(request: Request) -> Selection:
     """A sample with probabilities ∝ π₀(a)π₀(b), π₀ the softmax of the prompt's log-probabilities.
 
     Inclusion probabilities are min(1, c·w_e). Pairs that π₀ makes all but impossible share a
-    floor of 1e-12 of the largest weight, so that any budget can be met.
+    floor, see `SMALLEST_WEIGHT`.
     """
     pool = request.problem.pool
     assert pool.log_probs is not None
@@ -91,7 +85,7 @@ def reference_weighted(request: Request) -> Selection:
         shifted[block.rows] = (p / p.sum(axis=1, keepdims=True)).reshape(-1)
     sides = pool.sides(pool.candidate_ids())
     weights = shifted[sides[:, 0]] * shifted[sides[:, 1]]
-    return sample_proportional(request, np.maximum(weights, 1e-12 * weights.max()))
+    return sample_proportional(request, weights)
 
 
 @strategy("k_center", summary="Pairs as different from each other as possible.")
@@ -138,7 +132,8 @@ def farthest_first(problem: TraceProblem, count: int) -> IntArray:
     ids = pool.candidate_ids()
     left, right = pool.sides(ids).T
     prompts = pool.pair_prompts(ids)
-    room = problem.most_per_prompt.copy()
+    most = count if problem.max_per_prompt is None else problem.max_per_prompt
+    room = np.broadcast_to(np.asarray(most, dtype=np.int64), pool.n_prompts).copy()
     square = np.empty(ids.size)  # ‖g‖²
     step = 2**16
     for start in range(0, ids.size, step):

@@ -194,6 +194,15 @@ class CandidatePool:
         """The same pool with only those of its candidate pairs; it shares the arrays."""
         return self.without(np.setdiff1d(self.candidate_ids(), ids, assume_unique=True))
 
+    def first_two(self) -> CandidatePool:
+        """The same pool with the pair of each prompt's first two completions alone.
+
+        For prompt selection: which prompts deserve a label, when each has two completions or only
+        the first two shall be compared. Prompts where those two are no candidate are left out.
+        """
+        first = [b.first_pair + b.pairs_per_prompt * np.arange(b.n_prompts) for b in self.blocks]
+        return self.restricted_to(np.setdiff1d(np.concatenate(first), self.barred))
+
     # --- sums over the pool -----------------------------------------------------------------
 
     def information(self, ids: IntArray, weights: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
 from operator import index
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -211,6 +212,15 @@ def trace_problem(
         raise DesignError("The target information is zero: no direction matters; check target.")
     root = vectors[:, seen] * np.sqrt(values[seen])
     return TraceProblem(pool, n, m, lam, base, W, root)
+
+
+def one_pair_per_prompt(pool: CandidatePool, **settings: Any) -> TraceProblem:
+    """The paper's response selection, Σ_{e ∈ prompt} w_e = 1/#prompts: one pair of each prompt.
+
+    With as many labels as prompts, at most one each means exactly one. `settings` are those of
+    `trace_problem`.
+    """
+    return trace_problem(pool, budget=pool.reachable(1), max_per_prompt=1, **settings)
 
 
 def _cap(value: Cap, pool: CandidatePool) -> Cap:

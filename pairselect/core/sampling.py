@@ -14,8 +14,8 @@ def proportional_probabilities(
 ) -> FloatArray:
     """Inclusion probabilities min(1, c·w_e), summing to `size`, no group above its cap.
 
-    A group whose sum exceeds its cap is scaled down to it, and c is the same for all groups: the
-    sum rises with c, so bisection finds it.
+    c is the same for all groups but those that it would put above their cap: each of these has
+    the smaller c that meets it, so that probabilities stay proportional within every group.
 
     Parameters
     ----------
@@ -32,30 +32,37 @@ def proportional_probabilities(
     DesignError
         If the positive weights cannot fill `size` within the caps.
     """
+    scaled = weights / max(float(weights.max()), np.finfo(np.float64).tiny)
+    positive = np.flatnonzero(scaled >= np.finfo(np.float64).tiny)
+    w, group = scaled[positive], group[positive]
+    limit = np.minimum(1 / w, _levels(w, 1 / w, group, most)[group])
+    if np.sum(w * limit) < size * (1 - 1e-9):
+        raise DesignError("Too few pairs have a positive weight for this budget.")
+    level = _levels(w, limit, np.zeros(w.size, dtype=np.int64), np.array([size]))[0]
+    probability = np.zeros(weights.size)
+    probability[positive] = np.minimum(w * np.minimum(limit, level), 1.0)
+    return probability
 
-    def at(c: float) -> FloatArray:
-        probability = np.minimum(c * scaled, 1.0)
-        total = np.bincount(group, weights=probability, minlength=most.size)
-        share = np.minimum(1.0, np.divide(most, total, out=np.ones(most.size), where=total > 0))
-        return np.asarray(probability * share[group])
 
-    scaled = weights / weights.max()
-    low, high = 0.0, 1.0
-    positive = float(scaled[scaled > 0].min())
-    while at(high).sum() < size:
-        if high * positive > 1:
-            # All that is positive is at 1: only rounding may be missing.
-            if at(high).sum() < size * (1 - 1e-9):
-                raise DesignError("Too few pairs have a positive weight for this budget.")
-            break
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        if at(middle).sum() < size:
-            low = middle
-        else:
-            high = middle
-    return at(high)
+def _levels(
+    w: FloatArray, limit: FloatArray, group: IntArray, total: IntArray
+) -> FloatArray:
+    """The c of each group for which Σ w_e·min(c, limit_e) is its total; ∞ where none is enough.
+
+    Positions that c takes to their limit are held there and c is found again for the others: c
+    only rises, so this ends.
+    """
+    held = np.zeros(w.size, dtype=np.bool_)
+    level = np.zeros(total.size)
+    while True:
+        spent = np.bincount(group, weights=w * limit * held, minlength=total.size)
+        free = np.bincount(group, weights=w * ~held, minlength=total.size)
+        found = np.divide(total - spent, free, out=np.full(total.size, np.inf), where=free > 0)
+        level = np.maximum(level, found)
+        reached = ~held & (limit < level[group])
+        if not np.any(reached):
+            return level
+        held |= reached
 
 
 def systematic_sample(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
 from pairselect.core.pool import CandidatePool
-from pairselect.core.problem import TraceProblem, trace_problem
+from pairselect.core.problem import Point, TraceProblem, trace_problem
 from pairselect.core.targets import effective_rank
 
 # The exact choice comes within 0.2 to 2% of the optimum; the bound must be as near to tell.
@@ -176,43 +176,48 @@ def solve_trace_design(
 def solve(
     problem: TraceProblem, *, tolerance: float = TOLERANCE, max_passes: int = MAX_PASSES
 ) -> Design:
-    """Solve a stated problem; see `solve_trace_design`.
-
-    Passes that only look for a direction are in float32. The bound that is reported comes from a
-    pass in float64, taken where a fast one promises the best bound.
-    """
+    """Solve a stated problem; see `solve_trace_design`."""
     mixture = Mixture(problem)
-    point = problem.at(mixture.information)
-    uniform_objective, lower_bound = point.objective, 0.0
-    promised, promising = 0.0, point  # the best bound estimated so far, and where
-    fast = tolerance >= SMALLEST_FAST_TOLERANCE
-    passes = 0
-    while True:
-        passes += 1
-        ids, bound = problem.best_pairs(point, exact=not fast)
-        if bound > promised:
-            promised, promising = bound, point
-        gap = point.objective / promised - 1
-        if not fast:
-            lower_bound = promised
-        elif gap <= tolerance or passes >= max_passes - 1:
-            passes += 1
-            lower_bound = max(lower_bound, problem.best_pairs(promising)[1])
-            gap = point.objective / lower_bound - 1
-        if gap <= tolerance or passes >= max_passes:
-            break
-        mixture.move_to(ids)
-        mixture.correct(stop=CORRECTION * gap)
-        point = problem.at(mixture.information)
+    uniform_objective = problem.at(mixture.information).objective
+    certificate = mixture.improve(tolerance=tolerance, max_passes=max_passes)
     return describe_design(
         problem,
         mixture.merged(),
         information=mixture.information,
-        lower_bound=lower_bound,
+        certificate=certificate,
         uniform_objective=uniform_objective,
-        passes=passes,
-        converged=gap <= tolerance,
+        tolerance=tolerance,
     )
+
+
+class Certificate:
+    """The best lower bound found, and the passes of the oracle that it took.
+
+    Passes that only look for a direction are in float32, and what they say about the bound is a
+    promise. `prove` makes it a fact, by a pass in float64 where the best bound was promised.
+    """
+
+    def __init__(self, problem: TraceProblem, *, fast: bool) -> None:
+        self.problem, self.fast = problem, fast
+        self.promised, self.lower_bound, self.passes = 0.0, 0.0, 0
+        self._promising: Point | None = None
+
+    def look(self, point: Point) -> IntArray:
+        """One pass: the best pairs at the point, (n,) ids."""
+        ids, bound = self.problem.best_pairs(point, exact=not self.fast)
+        self.passes += 1
+        if bound > self.promised:
+            self.promised, self._promising = bound, point
+        if not self.fast:
+            self.lower_bound = self.promised
+        return ids
+
+    def prove(self) -> None:
+        """Make `lower_bound` valid in float64."""
+        if self.fast and self._promising is not None:
+            self.passes += 1
+            bound = self.problem.best_pairs(self._promising)[1]
+            self.lower_bound = max(self.lower_bound, bound)
 
 
 def describe_design(
@@ -220,17 +225,17 @@ def describe_design(
     weighted: tuple[IntArray, FloatArray],
     *,
     information: FloatArray,
-    lower_bound: float,
+    certificate: Certificate,
     uniform_objective: float,
-    passes: int,
-    converged: bool,
+    tolerance: float,
 ) -> Design:
     """A `Design` from the ids and weights (s,) of its support and what is known of it."""
     support, weights = weighted
     objective = problem.at(information).objective
+    lower_bound = certificate.lower_bound
     if problem.budget == problem.pool.n_pairs:
         status, lower_bound = Status.EVERY_PAIR, objective
-    elif not converged:
+    elif objective / lower_bound - 1 > tolerance:
         status = Status.PASS_LIMIT
     else:
         status = Status.CONVERGED if problem.has_full_rank else Status.RANK_DEFICIENT
@@ -240,7 +245,7 @@ def describe_design(
         objective=objective,
         lower_bound=lower_bound,
         uniform_objective=uniform_objective,
-        passes=passes,
+        passes=certificate.passes,
         status=status,
         condition_number=float(np.linalg.cond(problem.base_information + information)),
         target_rank=effective_rank(problem.target),
@@ -271,6 +276,23 @@ class Mixture:
         self.components = [self.information]
         self.choices: list[IntArray] = [np.zeros(0, dtype=np.int64)]
         self.shares = [1.0]
+
+    def improve(self, *, tolerance: float, max_passes: int) -> Certificate:
+        """Frank-Wolfe until Φ is certified to be within `tolerance`, or the passes run out."""
+        fast = tolerance >= SMALLEST_FAST_TOLERANCE and max_passes > 1
+        certificate = Certificate(self.problem, fast=fast)
+        while True:
+            point = self.problem.at(self.information)
+            last = certificate.passes >= max_passes - (2 if fast else 1)
+            ids = certificate.look(point)
+            gap = point.objective / certificate.promised - 1
+            if gap <= tolerance or last:
+                certificate.prove()
+                gap = point.objective / certificate.lower_bound - 1
+                if gap <= tolerance or certificate.passes >= max_passes:
+                    return certificate
+            self.move_to(ids)
+            self.correct(stop=CORRECTION * gap)
 
     def move_to(self, ids: IntArray) -> None:
         """The Frank-Wolfe step: towards a new choice of n pairs, as far as Φ falls."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pairselect.core.arrays import Cap, DesignError, IntArray
+from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
 from pairselect.core.log_det import LogDetProblem
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, trace_problem
 from pairselect.core.sampling import proportional_probabilities, systematic_sample
 from pairselect.core.selection import Selection, describe_selection, select_ids, select_pairs
-from pairselect.core.solver import TOLERANCE, solve
+from pairselect.core.solver import TOLERANCE, Design, solve
 from pairselect.core.vertex import solve_vertex_design
 
 # Share of the pairs, those with the largest score gap, that trace_gap chooses among. In the first
@@ -192,7 +192,8 @@ def trace_vertex(request: Request) -> Selection:
     """The design of arXiv:2606.19607 by vertex Frank-Wolfe, then a sample without replacement.
 
     The sample has inclusion probabilities min(1, c·w_e); drawing one pair after the other with
-    probabilities ∝ w, as in the paper, does not have any that are known.
+    probabilities ∝ w, as in the paper, does not have any that are known. Pairs that the design
+    leaves without weight share a floor, see `SMALLEST_WEIGHT`.
     """
     design = solve_vertex_design(request.problem, tolerance=request.tolerance)
     weights = np.zeros(request.problem.pool.n_pairs)
@@ -231,9 +232,29 @@ def widest_gaps(problem: TraceProblem, keep: float) -> IntArray:
     return ids
 
 
-def sample_proportional(request: Request, weights: np.ndarray) -> Selection:
+def uniform_sample(
+    problem: TraceProblem, rng: np.random.Generator
+) -> tuple[IntArray, FloatArray]:
+    """Ids (n,) of random candidate pairs and their inclusion probabilities (n,)."""
+    pool, n = problem.pool, problem.budget
+    if problem.max_per_prompt is None:
+        ranks = np.sort(rng.choice(pool.n_pairs, n, replace=False))
+        return pool.candidate_ids(ranks), np.full(n, n / pool.n_pairs)
+    ids = pool.candidate_ids()
+    prompts = pool.pair_prompts(ids)
+    rate = problem.uniform_rate()[prompts]
+    place = systematic_sample(rate, prompts, n, rng, max_per_group=problem.max_per_prompt)
+    return ids[place], rate[place]
+
+
+# No weight is below this share of the largest, so that any budget can be met.
+SMALLEST_WEIGHT = 1e-12
+
+
+def sample_proportional(request: Request, weights: FloatArray) -> Selection:
     """A sample of n candidate pairs, pair e with min(1, c·w_e), for weights (n_pairs,) ≥ 0."""
     problem = request.problem
+    weights = np.maximum(weights, SMALLEST_WEIGHT * weights.max())
     ids = problem.pool.candidate_ids()
     prompts = problem.pool.pair_prompts(ids)
     probability = proportional_probabilities(
@@ -257,12 +278,9 @@ def _mixed(chosen: Strategy, request: Request, n_random: int) -> Selection:
     """
     problem, n = request.problem, request.problem.budget
     pool = problem.pool
-    first = STRATEGIES["uniform"].choose(
-        replace(request, problem=replace(problem, budget=n_random))
-    )
-    drawn = pool.pair_ids(first.pairs)
     if n_random == n:
-        return first
+        return STRATEGIES["uniform"].choose(request)
+    drawn, chance = uniform_sample(replace(problem, budget=n_random), request.generator())
     counts = np.bincount(pool.pair_prompts(drawn), minlength=pool.n_prompts)
     scale = n / (n - n_random)
     held = pool.information(drawn, np.full(n_random, 1 / n))
@@ -276,12 +294,42 @@ def _mixed(chosen: Strategy, request: Request, n_random: int) -> Selection:
     )
     designed = chosen.choose(replace(request, problem=rest))
     ids = np.concatenate([drawn, pool.pair_ids(designed.pairs)])
-    probability = np.concatenate([first.inclusion_probability, designed.inclusion_probability])
+    probability = np.concatenate([chance, designed.inclusion_probability])
     order = np.argsort(ids)
     mixed = describe_selection(problem, ids[order], probability[order])
+    mixed = replace(
+        mixed,
+        admissible_bound=max(mixed.lower_bound, designed.admissible_bound * scale),
+        is_random=order < n_random,
+        status=designed.status,
+    )
+    if designed.design is None:
+        return mixed
+    design = _with_drawn(designed.design, problem, drawn, held)
+    projection = problem.at(design.information).projection
     return replace(
         mixed,
-        design=designed.design,
-        admissible_bound=designed.admissible_bound * scale,
-        is_random=order < n_random,
+        design=design,
+        sensitivity=np.sum((pool.information_vectors(ids[order]) @ projection) ** 2, axis=1),
+    )
+
+
+def _with_drawn(
+    design: Design, problem: TraceProblem, drawn: IntArray, held: FloatArray
+) -> Design:
+    """A design of the rest as one of all n pairs, in their unit: the drawn ones have 1/n each."""
+    scale = problem.budget / (problem.budget - drawn.size)
+    ids = np.concatenate([drawn, design.pair_ids])
+    weights = np.concatenate([np.full(drawn.size, 1 / problem.budget), design.weights / scale])
+    order = np.argsort(ids)
+    return replace(
+        design,
+        pairs=problem.pool.pair_rows(ids[order]),
+        weights=weights[order],
+        objective=design.objective * scale,
+        lower_bound=design.lower_bound * scale,
+        uniform_objective=design.uniform_objective * scale,
+        problem=problem,
+        pair_ids=ids[order],
+        information=held + design.information / scale,
     )

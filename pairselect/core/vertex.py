@@ -9,7 +9,7 @@ import numpy as np
 
 from pairselect.core.arrays import IntArray
 from pairselect.core.problem import TraceProblem
-from pairselect.core.solver import TOLERANCE, Design, describe_design
+from pairselect.core.solver import TOLERANCE, Certificate, Design, describe_design
 
 
 def solve_vertex_design(
@@ -45,19 +45,17 @@ def solve_vertex_design(
     """
     free = replace(problem, budget=1, max_per_prompt=None)
     started = time.monotonic()
-    uniform, steps = 1.0, 0  # the weight left on the uniform design
+    certificate = Certificate(free, fast=True)
+    uniform = 1.0  # the weight left on the uniform design
     weight: dict[int, float] = {}
     information = free.pool.uniform_information
     point = free.at(information)
-    uniform_objective, promised, promising = point.objective, 0.0, point
+    uniform_objective = point.objective
     while True:
-        ids, bound = free.best_pairs(point, exact=False)
-        steps += 1
-        if bound > promised:
-            promised, promising = bound, point
-        converged = point.objective / promised - 1 <= tolerance
+        ids = certificate.look(point)
+        converged = point.objective / certificate.promised - 1 <= tolerance
         late = time.monotonic() - started > time_limit
-        if converged or late or steps >= max_passes - 1:
+        if converged or late or certificate.passes >= max_passes - 1:
             break
         vertex = free.selection_information(ids)
         step = free.step(information, vertex - information, 1.0)
@@ -66,7 +64,7 @@ def solve_vertex_design(
         weight = {e: (1 - step) * w for e, w in weight.items()}
         weight[int(ids[0])] = weight.get(int(ids[0]), 0.0) + step
         point = free.at(information)
-    lower_bound = free.best_pairs(promising)[1]  # in float64
+    certificate.prove()
     support = np.array(sorted(weight), dtype=np.int64)
     weights = np.array([weight[int(e)] for e in support])
     if uniform > 0:
@@ -78,8 +76,7 @@ def solve_vertex_design(
         free,
         (support, weights),
         information=information,
-        lower_bound=lower_bound,
+        certificate=certificate,
         uniform_objective=uniform_objective,
-        passes=steps + 1,
-        converged=point.objective / lower_bound - 1 <= tolerance,
+        tolerance=tolerance,
     )

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from pairselect.core import CandidatePool, DesignError, solve_trace_design, trace_problem
+from pairselect.core import (
+    CandidatePool,
+    DesignError,
+    one_pair_per_prompt,
+    solve,
+    solve_trace_design,
+    trace_problem,
+)
 
 from .conftest import make_ragged, phi
 
@@ -171,3 +178,21 @@ def test_ridge_zero_needs_a_pool_of_full_rank(rng):
         trace_problem(CandidatePool(flat, prompt), budget=5, ridge=0)
     prior = np.eye(4)
     trace_problem(CandidatePool(flat, prompt), budget=5, ridge=0, prior_information=prior)
+
+
+def test_one_pair_per_prompt_gives_every_prompt_its_share(rng):
+    pool = make_ragged(rng)  # six of the eight prompts have pairs
+    problem = one_pair_per_prompt(pool, ridge=0.01)
+    assert (problem.budget, problem.max_per_prompt, problem.ridge > 0) == (6, 1, True)
+    design = solve(problem)
+    total = np.bincount(pool.pair_prompts(design.pair_ids), weights=design.weights)
+    np.testing.assert_allclose(total, np.full(6, 1 / 6), rtol=1e-9)
+
+
+def test_prompt_selection_compares_the_first_two_completions(rng):
+    x = rng.standard_normal((11, 2))
+    prompt = np.array([5, 3, 3, 5, 5, 9, 3, 7, 7, 9, 1])
+    pool = CandidatePool(x, prompt, text_id=[0, 1, 2, 3, 4, 5, 6, 8, 8, 9, 0]).first_two()
+    rows = pool.pair_rows(pool.candidate_ids())
+    assert sorted(map(tuple, rows)) == [(0, 3), (1, 2), (5, 9)]  # the two texts of 7 are equal
+    assert pool.n_pairs == 3
