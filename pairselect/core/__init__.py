@@ -16,7 +16,7 @@ from pairselect.core.diagnostics import (
     near_duplicates,
     pool_diversity,
 )
-from pairselect.core.ordering import order_pairs
+from pairselect.core.ordering import order_pairs, order_selection
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, one_pair_per_prompt, trace_problem
 from pairselect.core.reduction import Reduction, ReductionSettings, reduce_features
@@ -67,6 +67,7 @@ __all__ = [
     "next_round",
     "one_pair_per_prompt",
     "order_pairs",
+    "order_selection",
     "pool_diversity",
     "random_selections",
     "reduce_features",

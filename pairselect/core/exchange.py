@@ -59,7 +59,7 @@ def _improve_once(problem: TraceProblem, chosen: IntArray) -> IntArray:
     most = n if problem.max_per_prompt is None else problem.max_per_prompt
     full = counts >= most
 
-    g = pool.differences(chosen)
+    g = pool.information_vectors(chosen)
     d = np.sum((g @ point.projection) ** 2, axis=1)
     leverage = np.sum((g @ inverse) * g, axis=1) / n
     loss = d / np.maximum(1 - leverage, 1e-12)  # n (Φ without the pair − Φ), exactly
@@ -113,7 +113,7 @@ class ExchangeTable:
         self.chosen = np.arange(self.ids.size) < inside.size
         self.prompts = problem.pool.pair_prompts(self.ids)
         self.counts, self.most = counts.copy(), most
-        g = problem.pool.differences(self.ids) / np.sqrt(problem.budget)
+        g = problem.pool.information_vectors(self.ids) / np.sqrt(problem.budget)
         self.H = g @ inverse @ g.T
         z = g @ projection
         self.J = z @ z.T

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pairselect.core.arrays import FloatArray, IntArray
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, trace_problem
+from pairselect.core.selection import Selection
 from pairselect.core.solver import Design
 
 # Steps between two fresh factorisations, which stop the drift of the rank-one updates and drop
@@ -69,8 +70,35 @@ def order_pairs(
         d = source.pool.dimension
         scale = float(np.trace(source.pool.uniform_information)) / d
         base = base + SMALLEST_RIDGE * scale * np.eye(d)
-    g = source.pool.differences(ids) / np.sqrt(source.budget)
+    g = source.pool.information_vectors(ids) / np.sqrt(source.budget)
     return _greedy(g, base, source.target_root)
+
+
+def order_selection(selection: Selection, rng: np.random.Generator) -> IntArray:
+    """A queue order of a selection's pairs, such that work stopped early leaves a good choice.
+
+    What the strategy chose comes in the order of `order_pairs`. What was drawn at random, as a
+    control, comes in random order and evenly spread, so that every beginning of the queue holds
+    its share of a random sample.
+
+    Parameters
+    ----------
+    selection : Selection
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    (n,) integers
+        A permutation: ``selection.pairs[order]`` is the queue.
+    """
+    chosen = np.flatnonzero(~selection.is_random)
+    chosen = chosen[order_pairs(selection.problem, selection.pairs[chosen])]
+    random = rng.permutation(np.flatnonzero(selection.is_random))
+    turn = [(np.arange(part.size) + 0.5) / part.size for part in (chosen, random) if part.size]
+    order: IntArray = np.concatenate([chosen, random])[
+        np.argsort(np.concatenate(turn), kind="stable")
+    ]
+    return order
 
 
 def _greedy(g: FloatArray, M: FloatArray, root: FloatArray) -> IntArray:

@@ -206,7 +206,7 @@ class CandidatePool:
     # --- sums over the pool -----------------------------------------------------------------
 
     def information(self, ids: IntArray, weights: FloatArray) -> FloatArray:
-        """Σ_e w_e g_e g_eᵀ (d, d) over pairs given by id, in chunks; with rewards, times 4σ′.
+        """Σ_e w_e g_e g_eᵀ (d, d) over distinct pairs given by id; with rewards, times 4σ′.
 
         Many pairs go by the Laplacian of their weighted comparison graph, Σ_x Φ_xᵀ L_x Φ_x, which
         costs a prompt K rows instead of up to K²/2.
@@ -259,14 +259,20 @@ class CandidatePool:
         """Information (d, d) when each candidate pair of prompt x has weight w_x.
 
         All K(K−1)/2 pairs of a prompt sum to K Σ_k (φ_k − φ̄)(φ_k − φ̄)ᵀ (the Laplacian of the
-        complete graph); the pairs that are no candidates are taken off again. Where these are
-        the most, or pairs differ by their rewards, the candidates are summed themselves.
+        complete graph). Where some are no candidates, or pairs differ by their rewards, the
+        candidates are summed themselves: taking the others off again would lose all digits to
+        an excluded outlier.
         """
-        if self.rewards is not None or self.n_pairs < self.barred.size:
-            ids = self.candidate_ids()
-            return self.information(ids, weight[self.pair_prompts(ids)])
-        every = self.scatter(weight * self.sizes)
-        return every - self.information(self.barred, weight[self.pair_prompts(self.barred)])
+        whole = self.pairs_per_prompt == self.sizes * (self.sizes - 1) // 2
+        if self.rewards is not None:
+            whole = np.zeros_like(whole)
+        total = self.scatter(np.where(whole, weight * self.sizes, 0.0))
+        if np.all(whole):
+            return total
+        ids = self.candidate_ids()
+        prompts = self.pair_prompts(ids)
+        ids, prompts = ids[~whole[prompts]], prompts[~whole[prompts]]
+        return total + self.information(ids, weight[prompts])
 
     @cached_property
     def uniform_information(self) -> FloatArray:

@@ -44,21 +44,19 @@ def proportional_probabilities(
     return probability
 
 
-def _levels(
-    w: FloatArray, limit: FloatArray, group: IntArray, total: IntArray
-) -> FloatArray:
+def _levels(w: FloatArray, limit: FloatArray, group: IntArray, total: IntArray) -> FloatArray:
     """The c of each group for which Σ w_e·min(c, limit_e) is its total; ∞ where none is enough.
 
     Positions that c takes to their limit are held there and c is found again for the others: c
     only rises, so this ends.
     """
     held = np.zeros(w.size, dtype=np.bool_)
-    level = np.zeros(total.size)
+    level: FloatArray = np.zeros(total.size)
     while True:
         spent = np.bincount(group, weights=w * limit * held, minlength=total.size)
         free = np.bincount(group, weights=w * ~held, minlength=total.size)
         found = np.divide(total - spent, free, out=np.full(total.size, np.inf), where=free > 0)
-        level = np.maximum(level, found)
+        level = np.asarray(np.maximum(level, found))
         reached = ~held & (limit < level[group])
         if not np.any(reached):
             return level

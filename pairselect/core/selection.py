@@ -24,7 +24,8 @@ class Selection:
     pairs : (n, 2) integers
         Rows of `features`, the first below the second; by prompt, see `order_pairs` for a queue.
     inclusion_probability : (n,) array
-        Chance of each pair to be chosen; 1 where nothing was random.
+        Chance of each pair to be chosen; 1 where nothing was random. Beside a random share, that
+        of the others is given the pairs drawn.
     objective : float
         Φ with weight 1/n on each pair.
     lower_bound : float
@@ -39,12 +40,13 @@ class Selection:
     feature_distance : (n,) array
         ‖g_e‖, in the unit of the features.
     is_random : (n,) booleans
-        Drawn uniformly from all candidate pairs, as a control.
+        Drawn at random from all candidate pairs, as a control.
     status : Status
         Its message says what the certificate means and what to do next.
     problem : TraceProblem
     design : Design or None
-        None for a strategy that does not solve a trace design.
+        None for a strategy that does not solve a trace design. With a random share, that of all
+        n pairs, the drawn ones at weight 1/n.
     """
 
     pairs: IntArray = field(repr=False)
@@ -166,9 +168,9 @@ def describe_selection(
     admissible, projection, status = lower_bound, point.projection, Status.RULE
     if design is not None:
         projection, status = problem.at(design.information).projection, design.status
-        admissible = design.lower_bound
+        admissible = max(lower_bound, design.lower_bound)
         if design.problem.pool.n_pairs == problem.pool.n_pairs:  # all pairs were admitted
-            lower_bound = admissible = max(lower_bound, admissible)
+            lower_bound = admissible
     if not problem.informs_every_direction(ids.size):
         status = Status.FEW_PAIRS
     g = problem.pool.differences(ids)

@@ -232,9 +232,7 @@ def widest_gaps(problem: TraceProblem, keep: float) -> IntArray:
     return ids
 
 
-def uniform_sample(
-    problem: TraceProblem, rng: np.random.Generator
-) -> tuple[IntArray, FloatArray]:
+def uniform_sample(problem: TraceProblem, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
     """Ids (n,) of random candidate pairs and their inclusion probabilities (n,)."""
     pool, n = problem.pool, problem.budget
     if problem.max_per_prompt is None:
@@ -314,9 +312,7 @@ def _mixed(chosen: Strategy, request: Request, n_random: int) -> Selection:
     )
 
 
-def _with_drawn(
-    design: Design, problem: TraceProblem, drawn: IntArray, held: FloatArray
-) -> Design:
+def _with_drawn(design: Design, problem: TraceProblem, drawn: IntArray, held: FloatArray) -> Design:
     """A design of the rest as one of all n pairs, in their unit: the drawn ones have 1/n each."""
     scale = problem.budget / (problem.budget - drawn.size)
     ids = np.concatenate([drawn, design.pair_ids])

@@ -9,7 +9,13 @@ import numpy as np
 
 from pairselect.core.arrays import IntArray
 from pairselect.core.problem import TraceProblem
-from pairselect.core.solver import TOLERANCE, Certificate, Design, describe_design
+from pairselect.core.solver import (
+    SMALLEST_FAST_TOLERANCE,
+    TOLERANCE,
+    Certificate,
+    Design,
+    describe_design,
+)
 
 
 def solve_vertex_design(
@@ -45,7 +51,7 @@ def solve_vertex_design(
     """
     free = replace(problem, budget=1, max_per_prompt=None)
     started = time.monotonic()
-    certificate = Certificate(free, fast=True)
+    certificate = Certificate(free, fast=tolerance >= SMALLEST_FAST_TOLERANCE)
     uniform = 1.0  # the weight left on the uniform design
     weight: dict[int, float] = {}
     information = free.pool.uniform_information
@@ -55,7 +61,7 @@ def solve_vertex_design(
         ids = certificate.look(point)
         converged = point.objective / certificate.promised - 1 <= tolerance
         late = time.monotonic() - started > time_limit
-        if converged or late or certificate.passes >= max_passes - 1:
+        if converged or late or certificate.passes >= max_passes - certificate.fast:
             break
         vertex = free.selection_information(ids)
         step = free.step(information, vertex - information, 1.0)

@@ -8,6 +8,7 @@ from pairselect.core import (
     DesignError,
     choose_pairs,
     order_pairs,
+    order_selection,
     ordering,
     select_pairs,
     solve_trace_design,
@@ -94,3 +95,38 @@ def test_pairs_across_prompts_are_refused(case):
     _, design = case
     with pytest.raises(DesignError, match="of one prompt"):
         order_pairs(design, [[0, 149]])
+
+
+def test_control_pairs_are_spread_over_the_queue_in_random_order(rng):
+    pool = CandidatePool(rng.standard_normal((60, 3)), np.repeat(np.arange(12), 5))
+    chosen = choose_pairs(pool, budget=40, random_share=0.25, rng=rng)
+    order = order_selection(chosen, np.random.default_rng(1))
+    assert sorted(order) == list(range(40))
+    control = chosen.is_random[order]
+    for k in range(4, 41, 4):  # every beginning has its quarter
+        assert control[:k].sum() == k // 4
+    designed = np.flatnonzero(~chosen.is_random)
+    expected = designed[order_pairs(chosen.problem, chosen.pairs[designed])]
+    np.testing.assert_array_equal(order[~control], expected)
+    other = order_selection(chosen, np.random.default_rng(2))
+    assert set(order[control]) == set(other[chosen.is_random[other]])
+    assert list(order[control]) != list(other[chosen.is_random[other]])
+
+
+def test_a_random_sample_is_queued_in_random_order(rng):
+    pool = CandidatePool(rng.standard_normal((60, 3)), np.repeat(np.arange(12), 5))
+    chosen = choose_pairs(pool, budget=40, strategy="uniform", rng=rng)
+    first = [order_selection(chosen, np.random.default_rng(seed))[0] for seed in range(300)]
+    assert len(set(first)) > 36  # of 40, each as likely
+
+
+def test_order_and_exchange_weigh_pairs_by_their_rewards(rng):
+    """A pair that all agree on tells nothing: it is not chosen, and if it must be, it is last."""
+    x = np.array([[0.0], [1.0], [1.0], [-1.2]])
+    rewards = np.array([0.0, 0.0, 0.0, 20.0])
+    pool = CandidatePool(x, np.zeros(4, int), rewards=rewards)
+    chosen = choose_pairs(pool, budget=1)
+    assert chosen.pairs.tolist() in ([[0, 1]], [[0, 2]])
+    every = choose_pairs(pool, budget=6)
+    queue = every.pairs[order_pairs(every.problem, every.pairs)]
+    assert 3 not in queue[:2]
