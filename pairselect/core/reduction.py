@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from pairselect.core.arrays import DesignError, FloatArray
+from pairselect.core.arrays import DesignError, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def reduce_features(
     Parameters
     ----------
     raw : (n_completions, D) array
-        Hidden states in any float dtype; the work is done in float64.
+        Hidden states in any float dtype, or a memory map of them; the work is done in float64, a
+        chunk at a time.
     prompt_index : (n_completions,) array
         Which prompt each row answers.
     dimension : int
@@ -79,42 +81,18 @@ def reduce_features(
     if dimension < 1:
         raise DesignError(f"dimension must be at least 1; got {dimension}.")
     quantile = _quantile(clip)
-    # One copy, worked on in place.
-    x = np.array(raw, dtype=np.float64)
-    if x.ndim != 2 or 0 in x.shape:
-        raise DesignError(f"raw must have shape (completions, D), D at least 1; got {x.shape}.")
-    if not np.all(np.isfinite(x)):
-        raise DesignError("raw has values that are not finite; drop or repair them.")
-    labels = np.asarray(prompt_index)
-    if labels.shape != (len(x),):
-        raise DesignError(
-            f"prompt_index must have one entry a row, shape ({len(x)},); got {labels.shape}."
-        )
-    _, prompt, size = np.unique(labels, return_inverse=True, return_counts=True)
-    compared = size[prompt] > 1  # rows that can be part of a pair
-    if not np.any(compared):
-        raise DesignError("Every prompt has one completion; a comparison needs at least two.")
-
-    largest = np.abs(x).max(axis=0)
-    x = centre_within(x, prompt)
-    deviation = np.sqrt(np.mean(x[compared] ** 2, axis=0))
-    # A coordinate that varies by no more than the rounding of its own mean is constant.
-    varies = deviation > len(x) * np.finfo(np.float64).eps * largest
-    if not np.any(varies):
-        raise DesignError("All completions of a prompt have the same features; nothing to reduce.")
-    x[:, ~varies] = 0
-    if standardise:
-        x[:, varies] /= deviation[varies]
-
+    rows = _Rows(raw, prompt_index)
+    rows.scale = rows.coordinate_scale(standardise=standardise)
     clip_norm = None
-    norm = np.linalg.norm(x, axis=1)
     if quantile is not None:
-        clip_norm = float(np.quantile(norm[norm > 0], quantile))
-        x *= np.minimum(1.0, clip_norm / np.where(norm > 0, norm, 1.0))[:, None]
-
-    axes, variance, rank = _principal_axes(centre_within(x, prompt), dimension)
+        norms = np.concatenate([np.linalg.norm(x, axis=1) for _, x, _ in rows.chunks()])
+        clip_norm = rows.longest = float(np.quantile(norms[norms > 0], quantile))
+    axes, variance, rank = _principal_axes(rows, dimension)
+    features = np.empty((len(rows.raw), axes.shape[1]))
+    for place, x, _ in rows.chunks():
+        features[place] = x @ axes
     return Reduction(
-        features=x @ axes,
+        features=features,
         explained_variance=variance,
         settings=ReductionSettings(
             centred=True,
@@ -122,29 +100,99 @@ def reduce_features(
             clip=clip,
             clip_norm=clip_norm,
             dimension=axes.shape[1],
-            raw_dimension=x.shape[1],
+            raw_dimension=rows.raw.shape[1],
             rank=rank,
         ),
     )
 
 
-def centre_within(x: FloatArray, prompt: npt.NDArray[np.intp]) -> FloatArray:
-    """Rows less the mean of their prompt; `prompt` (n,) numbers the prompts from 0."""
-    order = np.argsort(prompt, kind="stable")
-    starts = np.searchsorted(prompt[order], np.arange(int(prompt.max()) + 1))
-    mean = np.add.reduceat(x[order], starts, axis=0) / np.bincount(prompt)[:, None]
-    centred: FloatArray = x - mean[prompt]
+# Numbers in a chunk: 32 MiB in float64. The raw rows may be a file larger than memory.
+CHUNK_ENTRIES = 2**22
+
+
+class _Rows:
+    """The raw rows by prompt, a chunk at a time in float64: centred, scaled and clipped."""
+
+    def __init__(self, raw: npt.ArrayLike, prompt_index: npt.ArrayLike) -> None:
+        self.raw = np.asarray(raw)
+        if self.raw.ndim != 2 or 0 in self.raw.shape:
+            raise DesignError(
+                f"raw must have shape (completions, D), D at least 1; got {self.raw.shape}."
+            )
+        labels = np.asarray(prompt_index)
+        if labels.shape != (len(self.raw),):
+            raise DesignError(
+                f"prompt_index must have one entry a row, shape ({len(self.raw)},); "
+                f"got {labels.shape}."
+            )
+        _, prompt, self.sizes = np.unique(labels, return_inverse=True, return_counts=True)
+        if self.sizes.max() < 2:
+            raise DesignError("Every prompt has one completion; a comparison needs at least two.")
+        self.order = np.argsort(prompt, kind="stable")
+        self.scale: FloatArray | None = None  # to multiply each coordinate by
+        self.longest = np.inf  # the norm to cut rows at
+
+    def chunks(self) -> Iterator[tuple[IntArray, FloatArray, IntArray]]:
+        """Places in `raw` (k,), their rows (k, D), and the sizes of the prompts that they are."""
+        ends = np.cumsum(self.sizes)
+        most = max(CHUNK_ENTRIES // self.raw.shape[1], 1)
+        first_prompt = first = 0
+        while first < len(self.order):
+            last_prompt = max(int(np.searchsorted(ends, first + most, "right")), first_prompt + 1)
+            last = int(ends[last_prompt - 1])
+            place = self.order[first:last]
+            sizes = self.sizes[first_prompt:last_prompt]
+            x = centre(self.raw[place].astype(np.float64), sizes)
+            if self.scale is not None:
+                x *= self.scale
+            if self.longest < np.inf:
+                norm = np.linalg.norm(x, axis=1, keepdims=True)
+                x *= np.minimum(1.0, self.longest / np.where(norm > 0, norm, 1.0))
+            yield place, x, sizes
+            first_prompt, first = last_prompt, last
+
+    def coordinate_scale(self, *, standardise: bool) -> FloatArray:
+        """(D,): 1/standard deviation within prompts, or 1; 0 for a coordinate that is constant."""
+        compared, square = int(self.sizes[self.sizes > 1].sum()), np.zeros(self.raw.shape[1])
+        largest = np.zeros(self.raw.shape[1])
+        for place, x, _ in self.chunks():
+            # Where a value is not finite, a sum with its prompt is not finite either.
+            if not np.all(np.isfinite(x)):
+                raise DesignError("raw has values that are not finite; drop or repair them.")
+            square += np.sum(x**2, axis=0)
+            largest = np.maximum(largest, np.abs(self.raw[place]).max(axis=0))
+        deviation = np.sqrt(square / compared)
+        # A coordinate that varies by no more than the rounding of its own mean is constant.
+        varies = deviation > len(self.raw) * np.finfo(np.float64).eps * largest
+        if not np.any(varies):
+            raise DesignError(
+                "All completions of a prompt have the same features; nothing to reduce."
+            )
+        scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
+        return scale if standardise else varies.astype(np.float64)
+
+
+def centre(x: FloatArray, sizes: IntArray) -> FloatArray:
+    """Rows (n, D), sorted by prompt, less the mean of their prompt; `sizes` sum to n."""
+    mean = np.add.reduceat(x, np.cumsum(sizes) - sizes, axis=0) / sizes[:, None]
+    centred: FloatArray = x - np.repeat(mean, sizes, axis=0)
     return centred
 
 
-def _principal_axes(x: FloatArray, dimension: int) -> tuple[FloatArray, float, int]:
-    """Leading axes (D, d′) of x (n, D), their share of the variance, and the rank of x."""
-    n, raw = x.shape
+def _principal_axes(rows: _Rows, dimension: int) -> tuple[FloatArray, float, int]:
+    """Leading axes (D, d′) of the rows, centred anew as clipping moves the means, the share of
+    the variance along them, and the rank."""
+    n, raw = rows.raw.shape
     if n >= raw:
-        values, axes = np.linalg.eigh(x.T @ x)
+        gram = np.zeros((raw, raw))
+        for _, x, sizes in rows.chunks():
+            x = centre(x, sizes)
+            gram += x.T @ x
+        values, axes = np.linalg.eigh(gram)
     else:  # the smaller Gram matrix has the same spectrum
-        values, left = np.linalg.eigh(x @ x.T)
-        axes = x.T @ (left / np.sqrt(np.maximum(values, np.finfo(np.float64).tiny)))
+        table = np.concatenate([centre(x, sizes) for _, x, sizes in rows.chunks()])
+        values, left = np.linalg.eigh(table @ table.T)
+        axes = table.T @ (left / np.sqrt(np.maximum(values, np.finfo(np.float64).tiny)))
     # Rounding in the Gram matrix hides what is smaller than this.
     rank = int(np.count_nonzero(values > max(n, raw) * np.finfo(np.float64).eps * values[-1]))
     kept = min(dimension, rank)

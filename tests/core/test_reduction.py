@@ -5,8 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from pairselect.core import DesignError, reduce_features
-from pairselect.core.reduction import centre_within
+from pairselect.core import DesignError, reduce_features, reduction
+
+
+def centre_within(x, prompt):
+    """Rows less the mean of their prompt, by the definition."""
+    return x - np.stack([x[prompt == p].mean(axis=0) for p in prompt])
+
 
 PLAIN = {"clip": None, "standardise": False}
 
@@ -167,3 +172,12 @@ def test_settings_are_json(raw):
 def test_bad_input_is_refused(args, kwargs, message):
     with pytest.raises(DesignError, match=message):
         reduce_features(*args, **kwargs)
+
+
+def test_chunks_change_nothing(raw, monkeypatch):
+    x, prompt = raw
+    whole = reduce_features(x, prompt, clip=0.7)
+    monkeypatch.setattr(reduction, "CHUNK_ENTRIES", 70)  # a prompt and a half
+    parts = reduce_features(x, prompt, clip=0.7)
+    np.testing.assert_allclose(parts.features, whole.features, atol=1e-12)
+    assert parts.settings.clip_norm == pytest.approx(whole.settings.clip_norm, rel=1e-12)
