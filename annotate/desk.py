@@ -17,7 +17,10 @@ from annotate.forms import AnnotatorsForm, CampaignForm, ExportForm, Instruction
 from annotate.models import Campaign, Export
 from annotate.queries import campaigns, counts_by_choice, labels_by_annotator
 from annotate.rendering import render_markdown
+from annotate.rounds import NoLabels, create_next_round, usable_labels
 from pairselect.accounts.roles import admin_required, signed_in
+from pairselect.designs.actions import work_for_design
+from pairselect.designs.forms import DesignForm
 from pairselect.jobs.actions import enqueue_in_turn, enqueue_job, last_job
 from pairselect.jobs.queries import last_jobs, with_subjects
 from pairselect.pools.naming import NameRefused
@@ -97,6 +100,27 @@ def campaign_reopen(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("annotate:campaign", pk=pk)
 
 
+@require_http_methods(["GET", "POST"])
+@admin_required
+def campaign_next_round(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign.objects.select_related("design__pool"), pk=pk)
+    initial = {"strategy": "trace_gap", "budget": campaign.design.budget}
+    form = DesignForm(request.POST or None, after=campaign.design, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        person = signed_in(request)
+        try:
+            design = create_next_round(campaign, **form.cleaned_data, created_by=person)
+        except NameRefused as problem:
+            form.add_error("name", str(problem))
+        except NoLabels as problem:
+            form.add_error(None, str(problem))
+        else:
+            enqueue_in_turn(work_for_design(design), created_by=person)
+            return redirect("designs:design", pk=design.pk)
+    context = {"campaign": campaign, "form": form, "labels": usable_labels(campaign).count()}
+    return render(request, "annotate/next_round.html", context)
+
+
 @require_POST
 @admin_required
 def export_new(request: HttpRequest, pk: int) -> HttpResponse:
@@ -143,6 +167,7 @@ def _campaign_page(
         "instructions_form": instructions_form
         or InstructionsForm(initial={"instructions": campaign.instructions}),
         "export_form": ExportForm(),
+        "rounds": campaign.design.rounds.order_by("pk"),
         "exports": [(one, jobs.get(("export_dataset", one.pk))) for one in exports],
     }
     return render(request, "annotate/campaign.html", context)

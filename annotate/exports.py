@@ -129,6 +129,7 @@ def _provenance(
         "design_seed": design.seed,
         "queue_position": pair.position,
         "inclusion_probability": pair.inclusion_probability,
+        "is_random": pair.is_random,
         "sensitivity": pair.sensitivity,
         "feature_distance": pair.feature_distance,
         "chosen_log_prob": log_probs[chosen.pk],

@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from annotate.formats import FORMATS
 from annotate.models import Judgement
 from pairselect.accounts.roles import ANNOTATOR
-from pairselect.designs.models import Design
+from pairselect.designs.queries import openable_designs
 
 
 class AnswerForm(forms.Form):
@@ -39,7 +39,7 @@ class InstructionsForm(forms.Form):
 
 
 class CampaignForm(AnnotatorsForm, InstructionsForm):
-    design = forms.ModelChoiceField(Design.objects.all())
+    design = forms.ModelChoiceField(openable_designs())
     name = forms.CharField(max_length=100)
     field_order = ("design", "name", "annotators", "instructions")
 

@@ -17,6 +17,7 @@ urlpatterns = [
     ),
     path("campaigns/<int:pk>/close/", desk.campaign_close, name="campaign_close"),
     path("campaigns/<int:pk>/reopen/", desk.campaign_reopen, name="campaign_reopen"),
+    path("campaigns/<int:pk>/next-round/", desk.campaign_next_round, name="campaign_next_round"),
     path("campaigns/<int:pk>/exports/", desk.export_new, name="export_new"),
     path("exports/<int:pk>/", desk.export_download, name="export"),
 ]

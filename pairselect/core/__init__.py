@@ -3,8 +3,8 @@
 NumPy and SciPy only. Never Django, and never torch on import.
 """
 
+import pairselect.core.baselines  # noqa: F401 (registers its strategies)
 from pairselect.core.arrays import DesignError
-from pairselect.core.baselines import random_selections
 from pairselect.core.bradley_terry import BradleyTerryFit, fit_bradley_terry
 from pairselect.core.choice import Allocation, RidgeSweep, allocation, ridge_sweep
 from pairselect.core.curve import BudgetCurve, budget_curve
@@ -19,6 +19,7 @@ from pairselect.core.diagnostics import (
 from pairselect.core.ordering import order_pairs, order_selection
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, one_pair_per_prompt, trace_problem
+from pairselect.core.random_pairs import random_objectives
 from pairselect.core.reduction import Reduction, ReductionSettings, reduce_features
 from pairselect.core.rounds import Round, next_round
 from pairselect.core.selection import METHODS, Selection, describe_selection, select_pairs
@@ -69,7 +70,7 @@ __all__ = [
     "order_pairs",
     "order_selection",
     "pool_diversity",
-    "random_selections",
+    "random_objectives",
     "reduce_features",
     "ridge_sweep",
     "select_pairs",

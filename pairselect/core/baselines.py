@@ -27,22 +27,9 @@ def uniform(request: Request) -> Selection:
     Without a cap, a simple random sample of the candidate pairs: each with n / n_pairs. With a
     cap, a sample with the probabilities of `TraceProblem.uniform_rate`, spread evenly over prompts.
     """
-    return _uniform(request.problem, request.generator())
-
-
-def random_selections(
-    problem: TraceProblem, rng: np.random.Generator, *, draws: int
-) -> list[Selection]:
-    """What as many random pairs would have been: the honest comparison for a choice of n.
-
-    `TraceProblem.uniform_objective` is their limit for many pairs, and flatters them for few.
-    """
-    return [_uniform(problem, rng) for _ in range(draws)]
-
-
-def _uniform(problem: TraceProblem, rng: np.random.Generator) -> Selection:
-    chosen = describe_selection(problem, *uniform_sample(problem, rng))
-    return replace(chosen, is_random=np.ones(problem.budget, dtype=np.bool_))
+    ids, probability = uniform_sample(request.problem, request.generator())
+    chosen = describe_selection(request.problem, ids, probability)
+    return replace(chosen, is_random=np.ones(ids.size, dtype=np.bool_))
 
 
 @strategy("first_two", summary="The first two completions of each prompt, prompts in order.")

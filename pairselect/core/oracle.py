@@ -108,8 +108,8 @@ class _Largest:
     def __init__(self, count: int) -> None:
         self.count = count
         self.floor = -np.inf  # a value must exceed it to matter; −inf is never a candidate
-        self.ids: list[IntArray] = []
-        self.values: list[FloatArray] = []
+        self.ids: list[IntArray] = [np.zeros(0, dtype=np.int64)]
+        self.values: list[FloatArray] = [np.zeros(0, dtype=np.float32)]  # or what is added
         self.held = 0
 
     def add(self, first: int, values: FloatArray, cap: Cap) -> None:

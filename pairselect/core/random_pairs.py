@@ -66,10 +66,9 @@ def _drawn_information(problems: list[TraceProblem], rng: np.random.Generator) -
     """
     if not problems:
         return []
-    pool = problems[0].pool
     if problems[0].max_per_prompt is not None:
-        return [_sum(problem, capped_ranks(problem, rng)) for problem in problems]
-    ranks = rng.choice(pool.n_pairs, problems[-1].budget, replace=False)
+        return [_sum(problem, random_ranks(problem, rng)) for problem in problems]
+    ranks = random_ranks(problems[-1], rng)
     ends = [problem.budget for problem in problems]
     starts = [0, *ends[:-1]]
     parts = [_sum(problems[0], ranks[a:b]) for a, b in zip(starts, ends, strict=True)]
@@ -81,12 +80,15 @@ def _sum(problem: TraceProblem, ranks: IntArray) -> FloatArray:
     return problem.pool.information(ids, np.ones(ids.size))
 
 
-def capped_ranks(problem: TraceProblem, rng: np.random.Generator) -> IntArray:
+def random_ranks(problem: TraceProblem, rng: np.random.Generator) -> IntArray:
     """Ranks of n random candidate pairs, each with the probability of `uniform_rate`.
 
-    A prompt with T = rate · pairs gives ⌊T⌋ or ⌈T⌉ pairs, drawn without repetition. No work is
-    done for the pairs that are not drawn.
+    Without caps a simple random sample, in random order. With caps, a prompt with
+    T = rate · pairs gives ⌊T⌋ or ⌈T⌉ pairs, drawn without repetition. No work is done for the
+    pairs that are not drawn.
     """
+    if problem.max_per_prompt is None:
+        return rng.choice(problem.pool.n_pairs, problem.budget, replace=False)
     pairs = problem.pool.pairs_per_prompt
     total = problem.uniform_rate() * pairs
     count = np.floor(total + 1e-9).astype(np.int64)

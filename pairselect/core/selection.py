@@ -162,7 +162,12 @@ def describe_selection(
     inclusion_probability: FloatArray,
     design: Design | None = None,
 ) -> Selection:
-    """Evaluate a choice of n pairs, given by id, and certify it with one pass of the oracle."""
+    """Evaluate a choice of n pairs, given by id, and certify it with one pass of the oracle.
+
+    The pairs come back sorted by id, and with them what is known of each.
+    """
+    order = np.argsort(ids)
+    ids, inclusion_probability = ids[order], inclusion_probability[order]
     point = problem.at(problem.selection_information(ids))
     lower_bound = problem.best_pairs(point)[1]
     admissible, projection, status = lower_bound, point.projection, Status.RULE

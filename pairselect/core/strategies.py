@@ -17,6 +17,7 @@ from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
 from pairselect.core.log_det import LogDetProblem
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, trace_problem
+from pairselect.core.random_pairs import random_ranks
 from pairselect.core.sampling import proportional_probabilities, systematic_sample
 from pairselect.core.selection import Selection, describe_selection, select_ids, select_pairs
 from pairselect.core.solver import TOLERANCE, Design, solve
@@ -234,15 +235,8 @@ def widest_gaps(problem: TraceProblem, keep: float) -> IntArray:
 
 def uniform_sample(problem: TraceProblem, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
     """Ids (n,) of random candidate pairs and their inclusion probabilities (n,)."""
-    pool, n = problem.pool, problem.budget
-    if problem.max_per_prompt is None:
-        ranks = np.sort(rng.choice(pool.n_pairs, n, replace=False))
-        return pool.candidate_ids(ranks), np.full(n, n / pool.n_pairs)
-    ids = pool.candidate_ids()
-    prompts = pool.pair_prompts(ids)
-    rate = problem.uniform_rate()[prompts]
-    place = systematic_sample(rate, prompts, n, rng, max_per_group=problem.max_per_prompt)
-    return ids[place], rate[place]
+    ids = problem.pool.candidate_ids(np.sort(random_ranks(problem, rng)))
+    return ids, problem.uniform_rate()[problem.pool.pair_prompts(ids)]
 
 
 # No weight is below this share of the largest, so that any budget can be met.
@@ -293,12 +287,12 @@ def _mixed(chosen: Strategy, request: Request, n_random: int) -> Selection:
     designed = chosen.choose(replace(request, problem=rest))
     ids = np.concatenate([drawn, pool.pair_ids(designed.pairs)])
     probability = np.concatenate([chance, designed.inclusion_probability])
-    order = np.argsort(ids)
-    mixed = describe_selection(problem, ids[order], probability[order])
+    mixed = describe_selection(problem, ids, probability)
+    chosen_ids = pool.pair_ids(mixed.pairs)
     mixed = replace(
         mixed,
         admissible_bound=max(mixed.lower_bound, designed.admissible_bound * scale),
-        is_random=order < n_random,
+        is_random=np.isin(chosen_ids, drawn),
         status=designed.status,
     )
     if designed.design is None:
@@ -308,7 +302,7 @@ def _mixed(chosen: Strategy, request: Request, n_random: int) -> Selection:
     return replace(
         mixed,
         design=design,
-        sensitivity=np.sum((pool.information_vectors(ids[order]) @ projection) ** 2, axis=1),
+        sensitivity=np.sum((pool.information_vectors(chosen_ids) @ projection) ** 2, axis=1),
     )
 
 

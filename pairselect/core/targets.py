@@ -55,7 +55,8 @@ def target_information(pool: CandidatePool, target: str | npt.ArrayLike = "sampl
 
 def effective_rank(matrix: FloatArray) -> float:
     """(Σ eigenvalues)² / Σ eigenvalues²: d when all directions weigh the same, 1 for one."""
-    return float(np.trace(matrix) ** 2 / np.sum(matrix**2))
+    scaled = matrix / np.abs(matrix).max()  # squares of squares could overflow
+    return float(np.trace(scaled) ** 2 / np.sum(scaled**2))
 
 
 def semidefinite(values: npt.ArrayLike, d: int, name: str) -> FloatArray:

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from pairselect.accounts.readonly import ReadOnlyAdmin
-from pairselect.designs.models import Design, SelectedPair
+from pairselect.designs.models import Design, KnownLabel, SelectedPair
 
 
 @admin.register(Design)
@@ -12,5 +12,11 @@ class DesignAdmin(ReadOnlyAdmin):
 
 @admin.register(SelectedPair)
 class SelectedPairAdmin(ReadOnlyAdmin):
-    list_display = ["design", "position", "sensitivity", "inclusion_probability"]
+    list_display = ["design", "position", "sensitivity", "inclusion_probability", "is_random"]
+    list_filter = ["design"]
+
+
+@admin.register(KnownLabel)
+class KnownLabelAdmin(ReadOnlyAdmin):
+    list_display = ["design", "first", "second", "preference"]
     list_filter = ["design"]

@@ -1,7 +1,6 @@
 """Rows become arrays and arrays become rows: here alone. Ids stop here."""
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from pairselect.core import CandidatePool, Selection, reduce_features
 from pairselect.designs.models import Design, SelectedPair
+from pairselect.designs.queries import chain_of, text_key
 from pairselect.pools.models import FeatureSet
 from pairselect.pools.queries import completions_in_order
 from pairselect.pools.storage import FeaturesLost, load_arrays
@@ -22,19 +22,26 @@ class PoolArrays:
     completion_ids: NDArray[np.int64]
     prompt_ids: NDArray[np.int64]
     log_probs: NDArray[np.float64]
+    token_counts: NDArray[np.int64]
+    excluded: NDArray[np.int64]  # (k, 2) rows: queued by the rounds before
     reduction: Mapping[str, object]
 
 
-def pool_arrays(feature_set: FeatureSet, *, dimension: int) -> PoolArrays:
+def pool_arrays(
+    feature_set: FeatureSet, *, dimension: int, after: Design | None = None
+) -> PoolArrays:
     """The pool's completions as the core takes them, features reduced to ``dimension`` at most.
+
+    Scores are passed on if every completion has one. Pairs that the design ``after`` and those
+    before it have queued are no candidates.
 
     Raises
     ------
     FeaturesLost
         When the data folder has lost the arrays.
     """
-    raw, log_probs, _ = load_arrays(feature_set)
-    rows = completions_in_order(feature_set.pool).values_list("pk", "prompt_id", "text")
+    raw, log_probs, token_counts = load_arrays(feature_set)
+    rows = completions_in_order(feature_set.pool).values_list("pk", "prompt_id", "text", "score")
     if len(raw) != rows.count():
         raise FeaturesLost(
             f"The features of “{feature_set.pool}” are of other completions: extract them again."
@@ -42,17 +49,44 @@ def pool_arrays(feature_set: FeatureSet, *, dimension: int) -> PoolArrays:
     ids = np.empty(len(raw), dtype=np.int64)
     prompt_ids = np.empty(len(raw), dtype=np.int64)
     text_ids = np.empty(len(raw), dtype=np.int64)
+    scores = np.empty(len(raw))
     seen: dict[bytes, int] = {}
-    for row, (pk, prompt_id, text) in enumerate(rows.iterator(chunk_size=2000)):
+    for row, (pk, prompt_id, text, score) in enumerate(rows.iterator(chunk_size=2000)):
         ids[row], prompt_ids[row] = pk, prompt_id
-        normal = hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
-        text_ids[row] = seen.setdefault(normal, len(seen))
+        text_ids[row] = seen.setdefault(text_key(text), len(seen))
+        scores[row] = np.nan if score is None else score
+    excluded = np.zeros((0, 2), dtype=np.int64)
+    if after is not None:
+        queued = SelectedPair.objects.filter(design__in=chain_of(after)).order_by()
+        excluded = _rows_of(queued.values_list("first_id", "second_id"), ids)
     reduction = reduce_features(raw, prompt_ids, dimension=dimension)
     candidates = CandidatePool(
-        reduction.features, prompt_ids, np.asarray(log_probs), text_id=text_ids
+        reduction.features,
+        prompt_ids,
+        np.asarray(log_probs),
+        scores=scores if np.isfinite(scores).all() else None,
+        text_id=text_ids,
+        excluded=excluded,
     )
     facts = reduction.settings.as_dict() | {"explained_variance": reduction.explained_variance}
-    return PoolArrays(candidates, ids, prompt_ids, np.asarray(log_probs), facts)
+    return PoolArrays(
+        candidates,
+        ids,
+        prompt_ids,
+        np.asarray(log_probs),
+        np.asarray(token_counts, dtype=np.int64),
+        excluded,
+        facts,
+    )
+
+
+def known_arrays(
+    design: Design, arrays: PoolArrays
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The labels that the design knows: pairs (k, 2) as rows of features, preferences (k,)."""
+    labels = list(design.known_labels.values_list("first_id", "second_id", "preference"))
+    pairs = _rows_of([(first, second) for first, second, _ in labels], arrays.completion_ids)
+    return pairs, np.array([preference for _, _, preference in labels])
 
 
 def selected_rows(
@@ -74,6 +108,14 @@ def selected_rows(
                 feature_distance=float(selection.feature_distance[k]),
                 first_log_prob=float(arrays.log_probs[first]),
                 second_log_prob=float(arrays.log_probs[second]),
+                is_random=bool(selection.is_random[k]),
             )
         )
     return rows
+
+
+def _rows_of(pairs: Iterable[tuple[int, int]], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pairs of completion ids as rows of features, (k, 2)."""
+    row = {int(pk): place for place, pk in enumerate(ids)}
+    table = [(row[first], row[second]) for first, second in pairs]
+    return np.array(table, dtype=np.int64).reshape(-1, 2)

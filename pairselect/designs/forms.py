@@ -3,27 +3,47 @@ from typing import Any
 from django import forms
 
 from pairselect.core import STRATEGIES
+from pairselect.designs.grouping import GroupedForm
 from pairselect.designs.models import Design
+from pairselect.designs.queries import choosable_pairs, choosable_pools
 from pairselect.pools.models import Pool
-from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS, pairs_at_most
+from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS, has_scores
 
 MOST = 2**31 - 1  # of an integer column
-TITLES = {
-    "trace": "trace: the pairs whose labels tell most",
-    "uniform": "uniform: pairs at random, as a control",
-}
-STRATEGY_CHOICES = [(name, TITLES.get(name, name)) for name in STRATEGIES]
+STRATEGY_CHOICES = [(name, name.replace("_", " ")) for name in STRATEGIES]
 
 
-class DesignForm(forms.Form):
-    pool = forms.ModelChoiceField(Pool.objects.all())
+class DesignForm(GroupedForm):
+    """What a design is asked for, on the page and at the terminal. Shares are in percent here."""
+
+    pool = forms.ModelChoiceField(
+        Pool.objects.none(),
+        error_messages={
+            "invalid_choice": "This pool has no completions to compare; see its page for why."
+        },
+    )
     name = forms.CharField(max_length=100)
     budget = forms.IntegerField(
         min_value=1, max_value=MOST, help_text="How many pairs you will have labelled."
     )
-    strategy = forms.ChoiceField(choices=STRATEGY_CHOICES, initial="trace")
-    method = forms.ChoiceField(
-        choices=Design.Method.choices, initial=Design.Method.EXACT, required=False
+    strategy = forms.ChoiceField(
+        choices=STRATEGY_CHOICES, initial="trace", widget=forms.RadioSelect
+    )
+    random_share = forms.FloatField(
+        min_value=0,
+        max_value=100,
+        required=False,
+        initial=0,
+        label="Random control, % of the budget",
+        help_text="Pairs drawn at random among the others, to measure what the choice is worth.",
+    )
+    keep = forms.FloatField(
+        min_value=1,
+        max_value=100,
+        required=False,
+        initial=30,
+        label="Pairs that trace gap keeps, %",
+        help_text="Those whose scores differ most.",
     )
     max_per_prompt = forms.IntegerField(
         min_value=1,
@@ -32,6 +52,10 @@ class DesignForm(forms.Form):
         label="Pairs a prompt, at most",
         help_text="Empty: as many as the design finds useful.",
     )
+    method = forms.ChoiceField(
+        choices=Design.Method.choices, initial=Design.Method.EXACT, required=False
+    )
+    target = forms.ChoiceField(initial=Design.Target.SAMPLES, required=False)
     feature_kind = forms.ChoiceField(
         choices=[(name, name.replace("_", " ")) for name in FEATURE_KINDS],
         initial=DEFAULT_FEATURES,
@@ -43,22 +67,100 @@ class DesignForm(forms.Form):
         max_value=4096,
         required=False,
         label="Feature dimensions, at most",
-        help_text="Empty: half the budget, up to 128.",
+        help_text="Empty: half the labels, up to 128.",
     )
-    seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0)
+    ridge = forms.FloatField(
+        min_value=1e-9,
+        max_value=1e3,
+        required=False,
+        initial=1e-3,
+        help_text="λ, relative to the pool: how little an unlabelled direction is trusted.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0, required=False)
+
+    def __init__(self, *args: Any, after: Design | None = None, **kwargs: Any) -> None:
+        """``after``: of the next round, whose pool is fixed and whose scores the labels give."""
+        super().__init__(*args, **kwargs)
+        self.after = after
+        if after is None:
+            choice = self.fields["pool"]
+            assert isinstance(choice, forms.ModelChoiceField)
+            choice.queryset = choosable_pools()
+        else:
+            del self.fields["pool"]
+        target = self.fields["target"]
+        assert isinstance(target, forms.ChoiceField)
+        target.choices = [
+            (name, title)
+            for name, title in Design.Target.choices
+            if after is not None or name != Design.Target.FITTED
+        ]
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
-        pool, budget = data.get("pool"), data.get("budget")
-        if pool is not None and budget is not None:
-            most = pairs_at_most(pool, data.get("max_per_prompt"))
-            if budget > most > 0:
-                cap = " under that cap" if data.get("max_per_prompt") else ""
-                self.add_error("budget", f"The pool has {most:,} pairs{cap}; ask for no more.")
+        if self.after is not None:
+            data["pool"] = self.after.pool
+        if data.get("pool") is not None:
+            self._check_budget(data["pool"], data.get("budget"), data.get("max_per_prompt"))
+            self._check_needs(data["pool"], data.get("strategy"))
         return data
+
+    def clean_random_share(self) -> float:
+        return float(self.cleaned_data["random_share"] or 0) / 100
+
+    def clean_keep(self) -> float:
+        return self._or_usual("keep") / 100
+
+    def clean_ridge(self) -> float:
+        return self._or_usual("ridge")
+
+    def clean_seed(self) -> int:
+        return self.cleaned_data["seed"] or 0
 
     def clean_method(self) -> str:
         return self.cleaned_data["method"] or Design.Method.EXACT
 
+    def clean_target(self) -> str:
+        return self.cleaned_data["target"] or Design.Target.SAMPLES
+
     def clean_feature_kind(self) -> str:
         return self.cleaned_data["feature_kind"] or DEFAULT_FEATURES
+
+    def _or_usual(self, name: str) -> float:
+        value: float | None = self.cleaned_data[name]
+        return float(self.fields[name].initial if value is None else value)
+
+    def _check_budget(self, pool: Pool, budget: int | None, cap: int | None) -> None:
+        if budget is None:
+            return
+        found = choosable_pairs(pool, enough=budget, max_per_prompt=cap, after=self.after)
+        if found == 0:
+            left = "left " if self.after else ""
+            self.add_error(None, f"There is no pair {left}to compare in this pool.")
+        elif found < budget:
+            pairs = f"{found:,} pair{'' if found == 1 else 's'}"
+            left = " left" if self.after else ""
+            under = " under that cap" if cap else ""
+            self.add_error("budget", f"The pool has {pairs}{left}{under}; ask for no more.")
+
+    def _check_needs(self, pool: Pool, strategy: str | None) -> None:
+        needs = STRATEGIES[strategy].needs if strategy else ()
+        known = self.after is not None or pool.completed_at is None  # a worker will see
+        if "scores" in needs and not known and not has_scores(pool):
+            title = (strategy or "").replace("_", " ")
+            self.add_error(
+                "strategy",
+                f"{title} needs a score of every completion, and this pool lacks some: import it "
+                "with scores, or choose a strategy that needs none.",
+            )
+
+
+def settings_of(design: Design) -> dict[str, Any]:
+    """A design's settings as the form's initial values."""
+    same = ("pool", "budget", "strategy", "max_per_prompt", "method", "target", "feature_kind")
+    values = {name: getattr(design, name) for name in (*same, "dimension", "ridge", "seed")}
+    return values | {
+        "random_share": round(100 * design.random_share, 6),
+        "keep": round(100 * design.keep, 6),
+    }

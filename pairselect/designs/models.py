@@ -11,6 +11,11 @@ class Design(models.Model):
         EXACT = "exact", "exact: the best set found, certified"
         RANDOMIZED = "randomized", "randomized: known inclusion probabilities"
 
+    class Target(models.TextChoices):
+        SAMPLES = "samples", "samples: the completions as they were drawn"
+        POLICY = "policy", "policy: weighted by the model's own probabilities"
+        FITTED = "fitted", "fitted: weighted by what the labels prefer"  # of a next round
+
     name = models.CharField(max_length=100, unique=True)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="designs")
     # What was asked for.
@@ -23,9 +28,19 @@ class Design(models.Model):
         null=True, blank=True, help_text="of the reduced features, at most; empty: by the budget"
     )
     ridge = models.FloatField(default=1e-3)
-    tolerance = models.FloatField(default=0.01)
-    target = models.CharField(max_length=10, default="samples")
+    tolerance = models.FloatField(default=0.003)
+    target = models.CharField(max_length=10, choices=Target.choices, default=Target.SAMPLES)
+    keep = models.FloatField(default=0.3, help_text="share of the pairs that a gap lets through")
+    random_share = models.FloatField(default=0.0, help_text="share of the budget, as a control")
     seed = models.PositiveBigIntegerField(default=0)
+    after = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="rounds",
+        help_text="the design before it, whose labels it knows and whose pairs it leaves out",
+    )
     feature_set = models.ForeignKey(
         FeatureSet,
         null=True,
@@ -47,6 +62,7 @@ class Design(models.Model):
     message = models.CharField(max_length=500, blank=True)
     candidate_count = models.PositiveBigIntegerField(null=True, blank=True)
     reduction = models.JSONField(default=dict, help_text="how the features were reduced")
+    diagnostics = models.JSONField(default=dict, help_text="as facts.Diagnostics documents")
     seconds = models.FloatField(null=True, blank=True)
 
     created_by = models.ForeignKey(
@@ -62,11 +78,21 @@ class Design(models.Model):
         return self.name
 
     @property
+    def has_few_pairs(self) -> bool:
+        """Fewer pairs than dimensions: Φ is the ridge's alone, and so is what is made of it."""
+        return self.status == "few_pairs"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether every pair was drawn at random."""
+        return bool(self.diagnostics) and self.diagnostics["random_pairs"] == self.budget
+
+    @property
     def gap(self) -> float | None:
-        """How far the chosen pairs may be from the best possible design, as a fraction."""
-        if self.objective is None or not self.lower_bound:
+        """How far the chosen pairs may be from the best possible choice, as a fraction."""
+        if self.objective is None or not self.lower_bound or self.has_few_pairs:
             return None
-        return self.objective / self.lower_bound - 1
+        return max(self.objective / self.lower_bound - 1, 0.0)
 
     @property
     def gain(self) -> float | None:
@@ -74,6 +100,36 @@ class Design(models.Model):
         if not self.objective or self.random_objective is None:
             return None
         return self.random_objective / self.objective
+
+    @property
+    def worth(self) -> float | None:
+        """How many random labels these are worth by the criterion; None where it cannot tell."""
+        if self.has_few_pairs:
+            return None
+        curve: dict[str, float | None] = self.diagnostics.get("curve") or {}
+        return curve.get("worth")
+
+    # As the page shows them
+
+    @property
+    def gap_percent(self) -> float | None:
+        return None if self.gap is None else 100 * self.gap
+
+    @property
+    def admissible_gap_percent(self) -> float | None:
+        """The gap to the best that the strategy admits, where it does not admit all pairs."""
+        found: float | None = self.diagnostics.get("admissible_gap")
+        if found is None or self.gap is None or abs(found - self.gap) < 5e-5:
+            return None
+        return 100 * found
+
+    @property
+    def strategy_title(self) -> str:
+        return self.strategy.replace("_", " ")
+
+    @property
+    def status_title(self) -> str:
+        return self.status.replace("_", " ")
 
 
 class SelectedPair(models.Model):
@@ -89,6 +145,7 @@ class SelectedPair(models.Model):
     feature_distance = models.FloatField(help_text="‖g_e‖ in the reduced features")
     first_log_prob = models.FloatField(help_text="nats, under the reference model")
     second_log_prob = models.FloatField(help_text="nats, under the reference model")
+    is_random = models.BooleanField(default=False, help_text="drawn at random, as a control")
 
     class Meta:
         ordering = ["position"]
@@ -99,3 +156,23 @@ class SelectedPair(models.Model):
 
     def __str__(self) -> str:
         return f"pair {self.position} of {self.design_id}"
+
+
+class KnownLabel(models.Model):
+    """A label that a design was made from, as it stood then; a pair may have several."""
+
+    design = models.ForeignKey(Design, on_delete=models.CASCADE, related_name="known_labels")
+    first = models.ForeignKey(Completion, on_delete=models.CASCADE, related_name="+")
+    second = models.ForeignKey(Completion, on_delete=models.CASCADE, related_name="+")
+    preference = models.FloatField(help_text="1: the first is better, 0: the second, ½: a tie")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(preference__in=[0, 0.5, 1]), name="preference_is_0_half_or_1"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.preference} on {self.first_id} and {self.second_id}"

@@ -7,4 +7,5 @@ urlpatterns = [
     path("", views.design_list, name="designs"),
     path("new/", views.design_new, name="design_new"),
     path("<int:pk>/", views.design_detail, name="design"),
+    path("<int:pk>/again/", views.design_again, name="design_again"),
 ]

@@ -1,13 +1,19 @@
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from pairselect.accounts.roles import admin_required, signed_in
+from pairselect.core import STRATEGIES
 from pairselect.designs.actions import create_design, work_for_design
-from pairselect.designs.forms import DesignForm
+from pairselect.designs.chart import draw
+from pairselect.designs.findings import findings
+from pairselect.designs.forms import DesignForm, settings_of
 from pairselect.designs.models import Design
-from pairselect.designs.queries import designs, pairs_in_order
+from pairselect.designs.queries import busiest_prompt, designs, pairs_in_order
+from pairselect.designs.words import about, verdict
 from pairselect.jobs.actions import enqueue_in_turn, last_job
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.naming import NameRefused
@@ -18,7 +24,10 @@ from pairselect.pools.naming import NameRefused
 def design_list(request: HttpRequest) -> HttpResponse:
     found = list(designs())
     jobs = last_jobs(("solve_design", design.pk) for design in found)
-    rows = [(design, jobs.get(("solve_design", design.pk))) for design in found]
+    rows = [
+        (design, design.worth and about(design.worth), jobs.get(("solve_design", design.pk)))
+        for design in found
+    ]
     return render(request, "designs/designs.html", {"rows": rows})
 
 
@@ -26,27 +35,56 @@ def design_list(request: HttpRequest) -> HttpResponse:
 @admin_required
 def design_new(request: HttpRequest) -> HttpResponse:
     form = DesignForm(request.POST or None, initial={"pool": request.GET.get("pool")})
-    if request.method == "POST" and form.is_valid():
-        person, data = signed_in(request), form.cleaned_data
-        try:
-            design = create_design(**data, created_by=person)
-        except NameRefused as problem:
-            form.add_error("name", str(problem))
-        else:
-            enqueue_in_turn(work_for_design(design), created_by=person)
-            return redirect("designs:design", pk=design.pk)
-    return render(request, "designs/design_new.html", {"form": form})
+    return _chosen(request, form) or render(request, "designs/design_new.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@admin_required
+def design_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """The form with a design's settings; a next round keeps the labels that it was made from."""
+    old = get_object_or_404(Design.objects.select_related("pool", "after__pool"), pk=pk)
+    initial = settings_of(old) | ({"name": old.name} if old.solved_at is None else {})
+    form = DesignForm(request.POST or None, after=old.after, initial=initial)
+    labels = list(old.known_labels.all()) if request.method == "POST" else []
+    return _chosen(request, form, after=old.after, labels=labels) or render(
+        request, "designs/design_new.html", {"form": form, "old": old}
+    )
 
 
 @require_GET
 @admin_required
 def design_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    design = get_object_or_404(Design.objects.select_related("pool"), pk=pk)
+    design = get_object_or_404(Design.objects.select_related("pool", "after"), pk=pk)
     page = Paginator(pairs_in_order(design), 25).get_page(request.GET.get("page"))
-    context = {
+    context: dict[str, Any] = {
         "design": design,
-        "gap_percent": None if design.gap is None else 100 * design.gap,
         "job": last_job("solve_design", pk),
         "page": page,
+        "settings": settings_of(design),
+        "strategy": STRATEGIES.get(design.strategy),
+        "rounds": design.rounds.order_by("pk"),
     }
+    if design.diagnostics:
+        curve = design.diagnostics["curve"]
+        context |= {
+            "verdict": verdict(design),
+            "chart": None if design.has_few_pairs else draw(curve, design.budget),
+            "most": curve["uniform_budgets"][-1],
+            "findings": findings(design),
+            "busiest": busiest_prompt(design),
+        }
     return render(request, "designs/design.html", context)
+
+
+def _chosen(request: HttpRequest, form: DesignForm, **more: Any) -> HttpResponse | None:
+    """Where a form that was sent leads: to the design's page. None, and it is shown (again)."""
+    if request.method != "POST" or not form.is_valid():
+        return None
+    person = signed_in(request)
+    try:
+        design = create_design(**form.cleaned_data, **more, created_by=person)
+    except NameRefused as problem:
+        form.add_error("name", str(problem))
+        return None
+    enqueue_in_turn(work_for_design(design), created_by=person)
+    return redirect("designs:design", pk=design.pk)

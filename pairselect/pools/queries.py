@@ -28,15 +28,10 @@ def completions_expected(pool: Pool) -> int:
     return pool.completions.count()
 
 
-def pairs_at_most(pool: Pool, max_per_prompt: int | None = None) -> int:
-    """How many pairs the pool offers: more than a design finds only if completions are equal."""
-    if pool.completed_at is None and pool.completions_per_prompt:
-        sizes = [pool.completions_per_prompt] * pool.prompt_set.prompt_count
-    else:
-        counts = pool.completions.order_by().values("prompt").annotate(size=Count("pk"))
-        sizes = list(counts.values_list("size", flat=True))
-    pairs = (size * (size - 1) // 2 for size in sizes)
-    return sum(min(count, max_per_prompt or count) for count in pairs)
+def has_scores(pool: Pool) -> bool:
+    """Whether every completion has a score; False of an empty pool."""
+    rows = pool.completions.order_by().aggregate(all=Count("pk"), scored=Count("score"))
+    return bool(0 < rows["all"] == rows["scored"])
 
 
 def reference_model(pool: Pool) -> str:

@@ -6,47 +6,19 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from pairselect.designs.actions import dimension_for, work_for_design
+from pairselect.designs.actions import work_for_design
 from pairselect.designs.bridge import pool_arrays
 from pairselect.designs.models import Design, SelectedPair
+from pairselect.designs.solution import dimension_for
 from pairselect.jobs.actions import enqueue_in_turn
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, FeatureSet, Pool
 from pairselect.pools.queries import finished_features
-from pairselect.pools.storage import FeatureStore, features_folder, load_arrays
-from tests.conftest import People, make_pool, run_queued_jobs
+from pairselect.pools.storage import features_folder, load_arrays
+from tests.conftest import People, run_queued_jobs
+from tests.designs.conftest import design
 
 pytestmark = pytest.mark.django_db
-
-
-def give_features(pool: Pool, dimension: int = 6) -> FeatureSet:
-    """Features as extraction would have stored them, drawn at random."""
-    count = pool.completions.count()
-    rng = np.random.default_rng(0)
-    feature_set = FeatureSet.objects.create(
-        pool=pool, model=pool.model, kind="mean_middle", dimension=dimension,
-        completed_at=pool.completed_at,
-    )  # fmt: skip
-    store = FeatureStore(features_folder(feature_set), rows=count, dimension=dimension)
-    store.write(
-        np.arange(count),
-        rng.normal(size=(count, dimension)).astype(np.float32),
-        -rng.uniform(10, 90, count),
-        np.full(count, 12),
-    )
-    return feature_set
-
-
-@pytest.fixture
-def pool() -> Pool:
-    pool = make_pool(prompts=10, completions=5)
-    give_features(pool)
-    return pool
-
-
-def design(*options: str, budget: int = 20, name: str = "d") -> Design:
-    call_command("design_pairs", "pool", f"--name={name}", f"--budget={budget}", *options)
-    return Design.objects.get(name=name)
 
 
 def test_design_pairs_fills_the_queue_with_a_certificate(pool: Pool) -> None:

@@ -5,6 +5,7 @@ from django.core.management.base import CommandError, CommandParser
 from annotate.actions import create_campaign, work_for_campaign
 from annotate.queries import annotators
 from pairselect.designs.models import Design
+from pairselect.designs.words import count
 from pairselect.jobs.terminal import JobCommand, seed_number
 from pairselect.pools.naming import NameRefused
 
@@ -51,5 +52,7 @@ class Command(JobCommand):
             raise CommandError(str(problem)) from problem
         self.carry_out(work_for_campaign(campaign), enqueue=enqueue)
         if not enqueue:
-            count = f"{campaign.comparisons.count():,} comparisons, {len(people)} annotators"
-            self.stdout.write(f"“{campaign}” is open: {count}")
+            comparisons = count(campaign.comparisons.count(), "comparison")
+            self.stdout.write(
+                f"“{campaign}” is open: {comparisons}, {count(len(people), 'annotator')}"
+            )

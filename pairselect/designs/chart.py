@@ -1,0 +1,162 @@
+"""The predicted curve as coordinates of an SVG: both axes logarithmic, drawn by the template."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import floor, log, log10
+
+from pairselect.designs.facts import CurveFacts
+from pairselect.designs.words import about, figure
+
+WIDTH, HEIGHT = 640, 340
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 34, 48
+LEAST_X, LEAST_Y = 74, 38  # between two labels of an axis
+LABEL = 150  # the width of a long one
+ROOM = 0.8  # below the lowest point, for a label
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point, with a label beside it."""
+
+    x: float
+    y: float
+    label: str
+    label_x: float
+    label_y: float
+    anchor: str  # SVG's text-anchor
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: losses in percent of that of random pairs at the design's budget."""
+
+    budget: int
+    designed: float
+    uniform: float
+    worth: int | None  # None: more than all random pairs
+    is_own: bool
+
+
+@dataclass(frozen=True)
+class Chart:
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    designed: str  # points of a polyline
+    uniform: str
+    own: Mark  # the pairs chosen
+    worth: Mark | None  # as many random pairs as bring the same
+    knee: Mark | None
+    rows: list[Row]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+    bottom: int = HEIGHT - BOTTOM
+
+
+def draw(curve: CurveFacts, budget: int) -> Chart | None:
+    """The chart of a design's curve; None where one point is all there is."""
+    if len(curve["budgets"]) < 2:
+        return None
+    place = curve["budgets"].index(budget)
+    unit = curve["uniform"][place]
+    most, least = max(curve["uniform_losses"]), min(*curve["designed"], curve["chosen"])
+    if not 0 < least < most:
+        return None
+    x = _Scale(curve["budgets"][0], curve["uniform_budgets"][-1], LEFT, WIDTH - RIGHT)
+    y = _Scale(ROOM * least / unit, most / unit, HEIGHT - BOTTOM, TOP)
+
+    def points(numbers: Sequence[float], losses: Sequence[float]) -> str:
+        pairs = zip(numbers, losses, strict=True)
+        return " ".join(f"{x(n):.1f},{y(loss / unit):.1f}" for n, loss in pairs)
+
+    level = y(curve["chosen"] / unit)
+    return Chart(
+        x_ticks=[Tick(x(n), f"{round(n):,}") for n in x.ticks(LEAST_X)],
+        y_ticks=[Tick(y(share), f"{figure(100 * share)}%") for share in y.ticks(LEAST_Y)],
+        designed=points(curve["budgets"], curve["designed"]),
+        uniform=points(curve["uniform_budgets"], curve["uniform_losses"]),
+        own=_above(x(budget), level, f"your {budget:,}"),
+        worth=_beside(x, budget, curve["worth"], level),
+        knee=_knee(x, y, curve, unit),
+        rows=[_row(curve, k, unit, budget) for k in range(len(curve["budgets"]))],
+    )
+
+
+class _Scale:
+    """From numbers to coordinates, logarithmic."""
+
+    def __init__(self, low: float, high: float, start: float, end: float) -> None:
+        self.low, self.high, self.start, self.end = low, high, start, end
+
+    def __call__(self, number: float) -> float:
+        share = log(number / self.low) / log(self.high / self.low)
+        return self.start + share * (self.end - self.start)
+
+    def ticks(self, least: float) -> list[float]:
+        """Round numbers, 1, 2 or 5 times a power of ten, at least so far from each other."""
+        first, last = floor(log10(self.low)), floor(log10(self.high))
+        for digits in ((1, 2, 5), (1, 3), (1,)):
+            found = [d * 10.0**power for power in range(first, last + 1) for d in digits]
+            inside = [n for n in found if self.low * 0.999 <= n <= self.high * 1.001]
+            at = [self(n) for n in inside]
+            if all(abs(b - a) >= least for a, b in pairwise(at)):
+                break
+        return inside or [self.low, self.high]
+
+
+def _row(curve: CurveFacts, k: int, unit: float, budget: int) -> Row:
+    equivalent = curve["equivalent"][k]
+    return Row(
+        budget=curve["budgets"][k],
+        designed=100 * curve["designed"][k] / unit,
+        uniform=100 * curve["uniform"][k] / unit,
+        worth=None if equivalent is None else about(equivalent),
+        is_own=curve["budgets"][k] == budget,
+    )
+
+
+def _above(at: float, level: float, label: str) -> Mark:
+    """A label over the plot, kept within its width."""
+    anchor = "middle"
+    if at < LEFT + 60:
+        anchor = "start"
+    elif at > WIDTH - RIGHT - 60:
+        anchor = "end"
+    return Mark(at, level, label, at, TOP - 12, anchor)
+
+
+def _beside(x: _Scale, budget: int, worth: float | None, level: float) -> Mark | None:
+    """The point on the curve of random pairs, its label where neither curve runs."""
+    if worth is None:
+        return None
+    at, own, label = x(min(max(worth, x.low), x.high)), x(budget), f"{about(worth):,} random"
+    if own <= at < WIDTH * 0.66:
+        return Mark(at, level, label, at + 10, level - 8, "start")  # above the falling curve
+    beside = min(at, own) - 10
+    if beside > LEFT + LABEL:
+        return Mark(at, level, label, beside, level + 22, "end")  # below the one of the design
+    if at < own:
+        return Mark(at, level, label, at + 10, level - 8, "start")
+    return Mark(at, level, label, at - 10, level + 22, "end")  # between the two
+
+
+def _knee(x: _Scale, y: _Scale, curve: CurveFacts, unit: float) -> Mark | None:
+    knee = curve["knee"]
+    if knee is None:
+        return None
+    budgets, losses = curve["budgets"], curve["designed"]
+    k = max(k for k, n in enumerate(budgets) if n <= knee)
+    loss = losses[k]
+    if k + 1 < len(budgets):  # straight between points, as the curve is drawn
+        share = log(knee / budgets[k]) / log(budgets[k + 1] / budgets[k])
+        loss = losses[k] ** (1 - share) * losses[k + 1] ** share
+    return Mark(x(knee), y(loss / unit), f"{knee:,}", 0, 0, "")

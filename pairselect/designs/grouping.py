@@ -1,0 +1,53 @@
+"""How the form for a design is laid out: what everybody fills in, and what most never touch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django import forms
+from django.forms import BoundField
+from django.forms.boundfield import BoundWidget
+
+from pairselect.core import STRATEGIES, Strategy
+
+MAIN = ("pool", "name", "budget")
+COMMON = ("trace", "trace_gap", "uniform")  # the other strategies are for comparison
+
+
+@dataclass(frozen=True)
+class StrategyRow:
+    radio: BoundWidget
+    strategy: Strategy
+
+    @property
+    def needs_scores(self) -> bool:
+        return "scores" in self.strategy.needs
+
+
+class GroupedForm(forms.Form):
+    def common_strategies(self) -> Iterator[StrategyRow]:
+        return (row for row in self._strategies() if row.strategy.name in COMMON)
+
+    def other_strategies(self) -> Iterator[StrategyRow]:
+        return (row for row in self._strategies() if row.strategy.name not in COMMON)
+
+    @property
+    def other_is_chosen(self) -> bool:
+        return self["strategy"].value() not in COMMON
+
+    def main_fields(self) -> list[BoundField]:
+        return [self[name] for name in MAIN if name in self.fields]
+
+    def more_fields(self) -> list[BoundField]:
+        return [self[name] for name in self.fields if name not in (*MAIN, "strategy")]
+
+    @property
+    def more_is_open(self) -> bool:
+        """Where an error, or a setting that is not the usual one, would be out of sight."""
+        return any(
+            field.errors or self.initial.get(field.name, field.field.initial) != field.field.initial
+            for field in self.more_fields()
+        )
+
+    def _strategies(self) -> Iterator[StrategyRow]:
+        for radio in self["strategy"]:
+            yield StrategyRow(radio, STRATEGIES[str(radio.data["value"])])

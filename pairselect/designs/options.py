@@ -1,0 +1,60 @@
+"""What the commands that make a design share: options in, one sentence out."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from pairselect.core import STRATEGIES
+from pairselect.designs.forms import DesignForm
+from pairselect.designs.models import Design
+from pairselect.designs.words import count, receipt
+from pairselect.jobs.terminal import first_error
+from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS
+
+
+def add_design_options(parser: CommandParser) -> None:
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--budget", type=int, required=True, help="how many pairs to label")
+    parser.add_argument(
+        "--strategy",
+        default="trace",
+        choices=list(STRATEGIES),
+        metavar="STRATEGY",
+        help="; ".join(f"{one.name}: {one.summary.rstrip('.')}" for one in STRATEGIES.values()),
+    )
+    parser.add_argument(
+        "--random-share", metavar="PERCENT", help="of the budget, drawn at random as a control"
+    )
+    parser.add_argument(
+        "--keep", metavar="PERCENT", help="of the pairs, those that trace_gap looks at; else 30"
+    )
+    parser.add_argument("--max-per-prompt", type=int)
+    parser.add_argument("--method", default="exact", choices=Design.Method.values)
+    parser.add_argument(
+        "--target", default="samples", help="samples, policy or, in a next round, fitted"
+    )
+    parser.add_argument(
+        "--features", dest="feature_kind", default=DEFAULT_FEATURES, choices=FEATURE_KINDS
+    )
+    parser.add_argument("--dimension", type=int, help="of the features, at most")
+    parser.add_argument("--ridge", help="relative to the pool; else 0.001")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def checked(form: DesignForm) -> dict[str, Any]:
+    """What the form makes of the options.
+
+    Raises
+    ------
+    CommandError
+        With its first complaint.
+    """
+    if not form.is_valid():
+        unnamed = form.non_field_errors() or form.errors.get("pool")  # no option of that name
+        raise CommandError(unnamed[0] if unnamed else first_error(form))
+    return form.cleaned_data
+
+
+def summary(design: Design) -> str:
+    design.refresh_from_db()
+    return f"{count(design.budget, 'pair')} of “{design.pool}”. {receipt(design)}"

@@ -1,0 +1,55 @@
+"""What a receipt says in words, the same on the page and at the terminal."""
+
+from pairselect.designs.models import Design
+
+
+def count(number: int, noun: str) -> str:
+    """“1 pair”, “2,000 pairs”."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def about(number: float) -> int:
+    """To two digits, as far as the prediction goes; small numbers to the nearest whole."""
+    digits = len(str(int(number)))
+    return int(round(number, 2 - digits)) if digits > 2 else round(number)
+
+
+def figure(number: float) -> str:
+    """Three digits, without an exponent where people can do without."""
+    if number < 1000:
+        return f"{number:.3g}"
+    return f"{number:,.0f}" if number < 1e7 else f"{number:.1e}"
+
+
+def verdict(design: Design) -> str:
+    """What the labels are worth, in random labels; why that cannot be said, where it cannot."""
+    facts = design.diagnostics
+    if design.has_few_pairs or not facts:
+        return design.message
+    number = count(design.budget, "label")
+    theirs = "is worth" if design.budget == 1 else "are worth"
+    yours = f"Your {number} {theirs}"
+    if fit := facts.get("fit"):
+        before = count(fit["labels"], "label")
+        yours = f"Beside the {before} that you have, {design.budget:,} more {theirs}"
+    if design.is_control:
+        return (
+            f"Your {number} {'is' if design.budget == 1 else 'are'} drawn at random: the control "
+            "that another choice is measured against."
+        )
+    if design.worth is None:
+        most = facts["curve"]["uniform_budgets"][-1]
+        return f"{yours} more than all {count(most, 'pair')} labelled at random."
+    return f"{yours} about {about(design.worth):,} random ones."
+
+
+def receipt(design: Design) -> str:
+    """The command's line."""
+    if design.has_few_pairs or design.objective is None:
+        return verdict(design)
+    parts = [f"Φ = {design.objective:.4g}"]
+    if design.random_objective is not None:
+        parts.append(f"of random pairs {design.random_objective:.4g}")
+    if design.gap is not None:
+        parts.append(f"at most {design.gap:.2%} above the best possible")
+    return f"{verdict(design)} {', '.join(parts)}."

@@ -1,0 +1,226 @@
+"""The pages of designs: the receipt with its curve, the list, and choosing again."""
+
+import html
+import re
+from xml.etree import ElementTree
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from pairselect.designs.actions import create_design
+from pairselect.designs.models import Design, KnownLabel
+from pairselect.jobs.models import Job
+from pairselect.pools.models import Pool
+from tests.conftest import People, run_queued_jobs
+from tests.designs.conftest import design, give_scores
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(people: People) -> Client:
+    return people.client(people.admin)
+
+
+def text(client: Client, address: str) -> str:
+    return html.unescape(client.get(address).content.decode())
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def queries(client: Client, address: str) -> int:
+    client.get(address)
+    with CaptureQueriesContext(connection) as found:
+        assert client.get(address).status_code == 200
+    return len(found)
+
+
+def curve(page: str) -> ElementTree.Element:
+    """The chart of the page, as XML: so it is well-formed too."""
+    found = re.search(r'<svg class="chart curve".*?</svg>', page, re.DOTALL)
+    assert found is not None
+    return ElementTree.fromstring(found.group())
+
+
+def numbers(line: ElementTree.Element) -> list[tuple[float, float]]:
+    pairs = (point.split(",") for point in line.attrib["points"].split())
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+# The receipt
+
+
+def test_the_page_draws_the_curve_with_a_mark_at_the_budget(pool: Pool, admin: Client) -> None:
+    found = design()
+    page = admin.get(f"/designs/{found.pk}/").content.decode()
+    chart = curve(page)
+    uniform, designed = (numbers(line) for line in chart.iter("polyline"))
+    facts = found.diagnostics["curve"]
+    assert (len(designed), len(uniform)) == (len(facts["budgets"]), len(facts["uniform_budgets"]))
+    assert designed == sorted(designed)  # to the right and down: more labels, less loss
+    assert uniform == sorted(uniform)
+    mark = next(one for one in chart.iter("path") if one.attrib["class"] == "now")
+    x = float(mark.attrib["d"].split()[0].removeprefix("M"))
+    assert x == pytest.approx(designed[facts["budgets"].index(20)][0], abs=0.1)
+    dots = [one for one in chart.iter("circle") if one.attrib["class"].startswith("dot")]
+    assert dots[0].attrib["cy"] == dots[1].attrib["cy"]  # the same loss
+    labels = [one.text for one in chart.iter("text")]
+    assert "your 20" in labels
+    assert f"{round(found.worth or 0)} random" in labels
+    title, described = (chart.find(name) for name in ("title", "desc"))
+    assert title is not None
+    assert described is not None
+    assert chart.attrib["aria-labelledby"] == f"{title.attrib['id']} {described.attrib['id']}"
+    assert not any("style" in one.attrib for one in chart.iter())
+
+
+def test_the_numbers_of_the_curve_are_in_a_table(pool: Pool, admin: Client) -> None:
+    found = design()
+    page = text(admin, f"/designs/{found.pk}/")
+    table = page[page.index("The curve in numbers") : page.index("</details>")]
+    rows = re.findall(r'<th scope="row" class="num">([\d,]+)</th>', table)
+    assert [int(row) for row in rows] == found.diagnostics["curve"]["budgets"]
+    assert '<tr class="own"><th scope="row" class="num">20</th>' in table
+
+
+def test_words_come_before_figures(pool: Pool, admin: Client) -> None:
+    found = design("--random-share=20", "--seed=7")
+    page = words(text(admin, f"/designs/{found.pk}/"))
+    assert page.index("random ones.") < page.index("Objective Φ")
+    assert "As far as the features see what people judge" in page
+    for said in ("Lower bound", "Near-duplicates", "Length", "Ridge", "Prompts", "20 % 4 pairs"):
+        assert said in page
+    assert "Seed 7" in page
+
+
+def test_what_the_prediction_leaves_out_is_said(pool: Pool, admin: Client) -> None:
+    give_scores(pool)
+    said = "looks at scores too, and the prediction does not count what they bring"
+    assert said in text(admin, f"/designs/{design('--strategy=trace_gap').pk}/")
+    assert said not in text(admin, f"/designs/{design(name='pure').pk}/")
+
+
+def test_the_queue_shows_the_control(pool: Pool, admin: Client) -> None:
+    mixed, pure = design("--random-share=20"), design(name="pure")
+    page = text(admin, f"/designs/{mixed.pk}/")
+    assert (page.count(">at random</span>"), page.count(">by design</td>")) == (4, 16)
+    page = text(admin, f"/designs/{pure.pk}/")
+    assert (page.count(">at random</span>"), page.count(">by design</td>")) == (0, 0)
+
+
+def test_too_few_pairs_are_said_and_not_measured(pool: Pool, admin: Client) -> None:
+    found = design(budget=1)
+    page = text(admin, f"/designs/{found.pk}/")
+    said = words(page)
+    assert "Too few labels to say what they will bring." in said
+    assert found.message in said
+    assert "1 pair of pool" in said
+    assert "Gap" not in said
+    assert "Lower bound" not in said
+    assert "<polyline" not in page
+
+
+def test_the_page_costs_the_same_for_a_long_queue(pool: Pool, admin: Client) -> None:
+    short, long = design(budget=6), design(budget=90, name="long")
+    assert queries(admin, f"/designs/{short.pk}/") <= queries(admin, f"/designs/{long.pk}/")
+    assert queries(admin, f"/designs/{long.pk}/") == 10
+
+
+# The list
+
+
+def test_rows_of_the_list_compare(pool: Pool, admin: Client) -> None:
+    small, large = design("--dimension=3"), design("--dimension=6", name="large")
+    few, control = design(budget=1, name="few"), design("--strategy=uniform", name="control")
+    page = words(text(admin, "/designs/"))
+    assert page.index("control") < page.index("few") < page.index("large")  # newest first
+    for found in (small, large):
+        assert f"{found.name} pool trace 20 {round(found.worth or 0)} {found.gain:.2f}" in page
+    assert f"{few.name} pool trace 1 too few pairs to tell – Solved" in page
+    assert f"{control.name} pool uniform 20 random: the control" in page
+    assert f"{small.objective:.2f} " not in page
+
+
+def test_the_list_costs_the_same_with_three(pool: Pool, admin: Client) -> None:
+    design()
+    assert queries(admin, "/designs/") == 5
+    design(name="b")
+    design(name="c")
+    assert queries(admin, "/designs/") == 5
+
+
+# Choosing again
+
+
+def failed(pool: Pool) -> Design:
+    found = create_design(
+        pool, name="failed", budget=5000, strategy="trace", method="exact",
+        feature_kind="mean_middle", random_share=0.1,
+    )  # fmt: skip
+    Job.objects.create(kind="solve_design", subject_id=found.pk, status="queued")
+    run_queued_jobs()
+    return found
+
+
+def test_a_failed_design_is_chosen_again_and_not_opened(pool: Pool, admin: Client) -> None:
+    found = failed(pool)
+    page = text(admin, f"/designs/{found.pk}/")
+    assert "The budget is 5000 but the pool has 100 pairs" in page
+    assert "Try again" in page
+    assert f'href="/designs/{found.pk}/again/"' in page
+    assert "Open a campaign" not in page
+    form = text(admin, f"/designs/{found.pk}/again/")
+    assert 'value="failed"' in form
+    assert 'value="5000"' in form
+    assert 'value="10.0"' in form
+
+
+def test_a_failed_design_is_not_offered_to_a_campaign(pool: Pool, admin: Client) -> None:
+    failed(pool)
+    design(name="solved")
+    page = text(admin, "/campaigns/new/")
+    assert ">solved</option>" in page
+    assert ">failed</option>" not in page
+
+
+def test_a_failed_design_gives_its_name_to_the_next_try(pool: Pool, admin: Client) -> None:
+    found = failed(pool)
+    fields = {"pool": pool.pk, "name": "failed", "budget": 10, "strategy": "trace"}
+    response = admin.post(f"/designs/{found.pk}/again/", fields)
+    assert response.headers["Location"] == f"/designs/{found.pk}/"
+    run_queued_jobs()
+    found.refresh_from_db()
+    assert (found.budget, found.random_share, found.pairs.count()) == (10, 0.0, 10)
+
+
+def test_a_solved_design_is_chosen_again_under_another_name(pool: Pool, admin: Client) -> None:
+    found = design()
+    assert 'name="name" maxlength="100" required' in text(admin, f"/designs/{found.pk}/again/")
+    fields = {"pool": pool.pk, "name": "d", "budget": 10, "strategy": "trace"}
+    page = html.unescape(admin.post(f"/designs/{found.pk}/again/", fields).content.decode())
+    assert "There is a design named “d” with other settings" in page
+    admin.post(f"/designs/{found.pk}/again/", fields | {"name": "other"})
+    assert set(Design.objects.values_list("name", "budget")) == {("d", 20), ("other", 10)}
+
+
+def test_a_round_chosen_again_keeps_its_labels(pool: Pool, admin: Client) -> None:
+    first = design()
+    pairs = list(first.pairs.all()[:6])
+    labels = [KnownLabel(first=p.first, second=p.second, preference=p.pk % 2) for p in pairs]
+    settings = {"budget": 8, "strategy": "trace", "method": "exact", "feature_kind": "mean_middle"}
+    old = create_design(pool, name="round", after=first, labels=labels, **settings)
+    page = text(admin, f"/designs/{old.pk}/again/")
+    assert 'name="pool"' not in page
+    assert '"fitted"' in page
+    fields = {"name": "other", "budget": 9, "strategy": "max_gap", "target": "fitted"}
+    admin.post(f"/designs/{old.pk}/again/", fields)
+    run_queued_jobs()
+    other = Design.objects.get(name="other")
+    assert other.after == first
+    assert other.known_labels.count() == old.known_labels.count() == 6
+    assert other.pairs.count() == 9
+    assert other.target == "fitted"

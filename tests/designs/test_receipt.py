@@ -1,0 +1,163 @@
+"""What is kept of a choice, in numbers and in words."""
+
+import json
+from io import StringIO
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+
+from pairselect.core import STRATEGIES
+from pairselect.designs.facts import Diagnostics
+from pairselect.designs.findings import findings
+from pairselect.designs.models import Design
+from pairselect.designs.receipt import plain_facts
+from pairselect.designs.words import about, count, figure, receipt, verdict
+from pairselect.pools.models import Completion, FeatureSet, Pool
+from pairselect.pools.storage import features_folder
+from tests.designs.conftest import design, give_scores
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_leaves_a_whole_receipt(pool: Pool, strategy: str) -> None:
+    give_scores(pool)
+    found = design(f"--strategy={strategy}")
+    assert found.message
+    assert found.status
+    assert set(found.diagnostics) == set(Diagnostics.__annotations__)
+    json.dumps(found.diagnostics, allow_nan=False)
+    facts: Diagnostics = found.diagnostics
+    assert facts["dimension"] == 6
+    assert facts["allocation"]["prompts"] == 10
+    assert 20 in facts["curve"]["budgets"]
+    assert facts["curve"]["chosen"] == pytest.approx((found.objective or 0) / 20)
+    assert 1 <= facts["target_rank"] <= 6
+    assert facts["fit"] is None
+    assert found.pairs.count() == 20
+
+
+def test_numbers_that_json_lacks_become_none() -> None:
+    facts = {"a": np.array([1.0, np.inf]), "b": {"c": float("nan")}, "d": np.int64(3), "e": "x"}
+    assert plain_facts(facts) == {"a": [1.0, None], "b": {"c": None}, "d": 3, "e": "x"}
+
+
+def test_a_choice_better_than_random_is_worth_more_labels(pool: Pool) -> None:
+    found = design()
+    assert found.worth is not None
+    assert found.worth > 20
+    assert verdict(found) == f"Your 20 labels are worth about {about(found.worth)} random ones."
+
+
+def test_all_pairs_are_worth_themselves(pool: Pool) -> None:
+    found = design(budget=100)
+    assert verdict(found) == "Your 100 labels are worth about 100 random ones."
+    assert found.status == "every_pair"
+
+
+def test_a_loss_that_random_pairs_never_reach_is_said(pool: Pool) -> None:
+    found = design()
+    found.diagnostics["curve"]["worth"] = None
+    expected = "Your 20 labels are worth more than all 100 pairs labelled at random."
+    assert verdict(found) == expected
+
+
+def test_random_pairs_are_called_the_control(pool: Pool) -> None:
+    found = design("--strategy=uniform")
+    assert found.is_control
+    assert "drawn at random: the control" in verdict(found)
+
+
+@pytest.mark.parametrize("budget", [1, 2])
+def test_too_few_pairs_get_a_sentence_and_no_percentage(pool: Pool, budget: int) -> None:
+    out = StringIO()
+    call_command("design_pairs", "pool", "--name=d", f"--budget={budget}", stdout=out)
+    found = Design.objects.get()
+    assert found.has_few_pairs
+    assert (found.gap, found.worth) == (None, None)
+    assert out.getvalue() == f"{count(budget, 'pair')} of “pool”. {found.message}\n"
+    assert "%" not in out.getvalue()
+
+
+def test_the_line_never_shows_a_gap_below_nothing(pool: Pool) -> None:
+    found = design(budget=100)
+    found.lower_bound = (found.objective or 0) * (1 + 1e-9)
+    assert "at most 0.00% above" in receipt(found)
+
+
+# The random control
+
+
+def test_the_control_is_marked_and_spread_evenly(pool: Pool) -> None:
+    found = design("--random-share=20")
+    drawn = list(found.pairs.filter(is_random=True).values_list("position", flat=True))
+    assert len(drawn) == found.diagnostics["random_pairs"] == 4
+    assert [position // 5 for position in drawn] == [0, 1, 2, 3]
+    assert found.pairs.filter(is_random=True).first() is not None
+    assert found.status == "converged"  # the design's own, beside the control
+
+
+def test_without_a_share_nothing_is_marked(pool: Pool) -> None:
+    assert not design().pairs.filter(is_random=True).exists()
+
+
+# Findings
+
+
+def test_length_in_the_features_is_warned_of(pool: Pool) -> None:
+    folder = features_folder(FeatureSet.objects.get())
+    features, counts = np.load(folder / "features.npy"), np.load(folder / "token_counts.npy")
+    counts[:] = 20 + 5 * np.arange(50) % 7
+    features[:] = counts[:, None] + 0.01 * features
+    np.save(folder / "features.npy", features)
+    np.save(folder / "token_counts.npy", counts)
+    length = findings(design("--dimension=2"))[0]
+    assert length.title == "Length"
+    assert float(length.value.removeprefix("r = ")) > 0.9
+    assert "longer" in length.advice
+
+
+def test_duplicates_among_the_chosen_are_warned_of(pool: Pool) -> None:
+    folder = features_folder(FeatureSet.objects.get())
+    features = np.load(folder / "features.npy")
+    features[1] = features[0]
+    np.save(folder / "features.npy", features)
+    Completion.objects.filter(prompt__position=1, index=1).update(text="Answer 0 to question 1")
+    found = design(budget=99)
+    titles = {one.title: one for one in findings(found)}
+    near = titles["Near-duplicates"]
+    assert near.value == "1.0%"
+    assert "1 is among those chosen. Equal texts, 1.0% of all pairs" in near.hint
+    assert near.advice
+    assert titles["Prompts"].value == "10 of 10"
+
+
+def test_prompts_without_a_pair_are_counted(pool: Pool) -> None:
+    found = {one.title: one for one in findings(design(budget=6))}["Prompts"]
+    used = int(found.value.split()[0])
+    assert used <= 6
+    assert f"{10 - used} prompts get none" in found.hint
+
+
+def test_a_choice_that_hangs_on_the_ridge_is_warned_of(pool: Pool) -> None:
+    def ridge(name: str, *options: str) -> str:
+        found = findings(design(*options, budget=30, name=name))
+        return {one.title: one for one in found}["Ridge"].value
+
+    assert ridge("a") == "hardly matters"
+    assert ridge("b", "--ridge=1") == "matters"
+
+
+@pytest.mark.parametrize(
+    ("number", "rounded"), [(3.4, 3), (86.2, 86), (863.0, 860), (4719.0, 4700), (0.2, 0)]
+)
+def test_a_prediction_is_given_to_two_digits(number: float, rounded: int) -> None:
+    assert about(number) == rounded
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(3.14159, "3.14"), (8675.3, "8,675"), (3e12, "3.0e+12")]
+)
+def test_figures_are_readable(number: float, text: str) -> None:
+    assert figure(number) == text
