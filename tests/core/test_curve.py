@@ -8,7 +8,7 @@ import pytest
 
 from pairselect.core import CandidatePool, DesignError, trace_problem
 from pairselect.core.curve import KNEE_SHARE, budget_curve
-from pairselect.core.random_pairs import capped_ranks
+from pairselect.core.random_pairs import random_ranks
 from pairselect.core.solver import solve
 
 from .conftest import make_ragged
@@ -118,7 +118,7 @@ def test_random_pairs_within_a_cap_have_the_uniform_rate(rng, cap):
     pool, rounds = problem.pool, 1000
     times = np.zeros(pool.n_pairs)
     for _ in range(rounds):
-        ranks = capped_ranks(problem, rng)
+        ranks = random_ranks(problem, rng)
         assert np.unique(ranks).size == 13
         prompts = pool.pair_prompts(pool.candidate_ids(ranks))
         assert np.all(np.bincount(prompts, minlength=pool.n_prompts) <= cap)

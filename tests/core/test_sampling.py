@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pairselect.core import DesignError
-from pairselect.core.sampling import systematic_sample
+from pairselect.core.sampling import proportional_probabilities, systematic_sample
 
 DRAWS = 4000
 
@@ -85,3 +85,94 @@ def test_certain_positions_are_always_in(rng):
 def test_inconsistent_probabilities_are_refused(rng, p, size, cap, message):
     with pytest.raises(DesignError, match=message):
         systematic_sample(np.array(p), np.zeros(2, int), size, rng, max_per_group=cap)
+
+
+def test_a_cap_of_its_own_for_each_group(rng):
+    """Indexed by the group's number, with groups that have no position at all."""
+    p, group = probabilities(rng)
+    caps = np.zeros(12, dtype=np.int64)
+    totals = np.bincount(group, weights=p, minlength=12)
+    caps[:] = np.ceil(totals - 1e-9)
+    for _ in range(200):
+        sample = systematic_sample(p, group, 6, rng, max_per_group=caps)
+        assert np.all(np.bincount(group[sample], minlength=12) <= caps)
+    caps[3] = 1  # its total is 2
+    with pytest.raises(DesignError, match="exceed its cap"):
+        systematic_sample(p, group, 6, rng, max_per_group=caps)
+
+
+@pytest.mark.parametrize("spread", [0.1, 3.0, 12.0])
+@pytest.mark.parametrize("size", [1, 7, 30, 59])
+def test_proportional_probabilities_are_proportional_until_certain_or_capped(rng, spread, size):
+    weights = np.exp(spread * rng.standard_normal(100))
+    group = rng.integers(0, 12, 100)
+    most = rng.integers(3, 8, 12)
+    most[5] = 0
+    reach = np.minimum(np.bincount(group, minlength=12), most).sum()
+    size = min(size, int(reach))
+    p = proportional_probabilities(weights, group, size, most)
+    total = np.bincount(group, weights=p, minlength=12)
+    assert p.sum() == pytest.approx(size, rel=1e-12)
+    assert p.max() <= 1
+    assert np.all(total <= most * (1 + 1e-12))
+    assert np.all(p[group == 5] == 0)
+    rate = p / weights
+    common = rate.max()
+    for x in range(12):
+        free = (group == x) & (p < 1 - 1e-12)
+        if np.any(free):
+            np.testing.assert_allclose(rate[free], rate[free][0], rtol=1e-9)
+            if total[x] < most[x] * (1 - 1e-9):  # not held back: the c of all
+                np.testing.assert_allclose(rate[free], common, rtol=1e-9)
+
+
+def test_proportional_probabilities_by_hand():
+    weights = np.array([1.0, 3.0, 4.0, 1.0, 1.0])
+    group = np.array([0, 0, 1, 1, 1])
+    for size, caps, expected in [
+        (2, [5, 5], [0.2, 0.6, 0.8, 0.2, 0.2]),
+        (3, [5, 5], [1 / 3, 1, 1, 1 / 3, 1 / 3]),  # the third is certain, and so the second
+        (2, [1, 1], [1 / 4, 3 / 4, 4 / 6, 1 / 6, 1 / 6]),
+        (3, [1, 2], [1 / 4, 3 / 4, 1, 1 / 2, 1 / 2]),
+    ]:
+        p = proportional_probabilities(weights, group, size, np.array(caps))
+        np.testing.assert_allclose(p, expected)
+
+
+def test_a_prompt_that_is_hard_to_fill_leaves_the_others_as_they_are():
+    """One of each group, weights of the second 1e-9 of the first's: both keep their odds."""
+    weights = np.array([1.0, 9.0, 1e-9, 3e-9])
+    p = proportional_probabilities(weights, np.array([0, 0, 1, 1]), 2, np.array([1, 1]))
+    np.testing.assert_allclose(p, [0.1, 0.9, 0.25, 0.75])
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-30, 1.0, 1e30])
+def test_zero_weights_get_nothing_in_any_unit(unit):
+    weights = unit * np.array([0.0, 2.0, 0.0, 1.0, 1.0])
+    p = proportional_probabilities(weights, np.zeros(5, dtype=np.int64), 2, np.array([9]))
+    np.testing.assert_allclose(p, [0, 1, 0, 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("weights", "size", "most"),
+    [
+        ([1.0, 0.0, 1.0, 1.0], 4, [9, 9]),
+        ([1.0, 1.0, 1.0, 1.0], 3, [1, 1]),
+        ([1.0, 1.0, 1.0, 1.0], 3, [0, 9]),
+        ([0.0, 0.0, 0.0, 0.0], 1, [9, 9]),
+    ],
+)
+def test_weights_that_cannot_fill_the_sample_are_refused(weights, size, most):
+    with pytest.raises(DesignError, match="Too few pairs have a positive weight"):
+        proportional_probabilities(np.array(weights), np.array([0, 0, 1, 1]), size, np.array(most))
+
+
+def test_probabilities_and_sample_agree_on_the_caps(rng):
+    """What the one makes the other accepts, with every group at its cap."""
+    group = np.repeat(np.arange(40), 10)
+    for _ in range(20):
+        p = proportional_probabilities(
+            np.exp(8 * rng.standard_normal(400)), group, 40, np.ones(40, dtype=np.int64)
+        )
+        sample = systematic_sample(p, group, 40, rng, max_per_group=np.ones(40, dtype=np.int64))
+        np.testing.assert_array_equal(group[sample], np.arange(40))

@@ -9,9 +9,11 @@ import pytest
 from pairselect.core import (
     CandidatePool,
     DesignError,
+    Status,
     choose_pairs,
     select_pairs,
     solve_trace_design,
+    trace_problem,
 )
 from pairselect.core.selection import largest_weights
 
@@ -149,3 +151,46 @@ def test_fewer_pairs_than_directions_without_a_ridge_are_refused(seed):
     assert np.isfinite(design.objective)  # the weights identify all six directions
     with pytest.raises(DesignError, match="use a larger ridge"):
         select_pairs(design)
+
+
+def test_pairs_of_a_design_are_not_random_controls(rng):
+    pool = make_ragged(rng)
+    for method in ("exact", "randomized"):
+        chosen = choose_pairs(pool, budget=5, method=method, rng=rng)
+        assert chosen.is_random.dtype == np.bool_
+        assert chosen.is_random.tolist() == [False] * 5
+    assert (
+        choose_pairs(pool, strategy="uniform", budget=5, rng=rng).is_random.tolist() == [True] * 5
+    )
+
+
+@pytest.mark.parametrize("strategy", ["trace", "uniform", "max_gap", "trace_gap"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_fewer_pairs_than_directions_are_said_to_be_few(rng, strategy, share):
+    """Six directions: 4 pairs are few, 6 are not, and 4 are not beside a prior of rank 2."""
+    x, prompt = rng.standard_normal((50, 6)), np.repeat(np.arange(10), 5)
+    pool = CandidatePool(x, prompt, scores=rng.standard_normal(50))
+    two = np.diag([1.0, 1.0, 0, 0, 0, 0])
+    for n, prior, few in [(4, None, True), (6, None, False), (4, two, False), (3, two, True)]:
+        chosen = choose_pairs(
+            pool, strategy=strategy, budget=n, prior_information=prior, rng=rng, random_share=share
+        )
+        assert (chosen.status is Status.FEW_PAIRS) == few
+    assert "fewer pairs than dimensions" in Status.FEW_PAIRS.message
+
+
+def test_without_a_restriction_the_admissible_bound_is_the_bound(rng):
+    pool = make_ragged(rng)
+    for strategy in ("trace", "uniform", "max_gap", "d_optimal"):
+        chosen = choose_pairs(pool, strategy=strategy, budget=5, rng=rng)
+        assert chosen.admissible_bound == chosen.lower_bound
+        assert chosen.admissible_gap == chosen.gap
+
+
+def test_a_design_lends_its_bound_to_the_selection(rng):
+    """The bound at the chosen pairs alone is weaker than that at the optimal weights."""
+    pool = make_ragged(rng)
+    chosen = choose_pairs(pool, budget=6, tolerance=1e-3)
+    bare = trace_problem(pool, budget=6)
+    alone = bare.best_pairs(bare.at(bare.selection_information(pool.pair_ids(chosen.pairs))))[1]
+    assert alone < chosen.design.lower_bound == chosen.lower_bound

@@ -1,5 +1,7 @@
 """Strategies: one request, one kind of answer."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -8,15 +10,18 @@ from pairselect.core import (
     CandidatePool,
     DesignError,
     Request,
+    Status,
     Strategy,
     choose_pairs,
     describe_selection,
     select_pairs,
     solve_trace_design,
     strategy,
+    trace_problem,
 )
+from pairselect.core.strategies import widest_gaps
 
-from .conftest import make_ragged
+from .conftest import every_pair, make_ragged, phi
 
 
 def test_registered_names():
@@ -124,3 +129,311 @@ def test_bad_requests_are_refused(ragged, rng):
     for name in STRATEGIES:
         with pytest.raises(DesignError, match="the pool has"):
             choose_pairs(ragged, strategy=name, budget=10_000, rng=rng)
+
+
+# --- what a strategy needs ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "need"),
+    [
+        ("trace_gap", "scores"),
+        ("max_gap", "scores"),
+        ("uncertainty", "scores"),
+        ("hybrid", "scores"),
+        ("reference_weighted", "log_probs"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_solved(rng, monkeypatch, name, need):
+    def never(*args, **kwargs):
+        raise AssertionError("solved")
+
+    monkeypatch.setattr("pairselect.core.strategies.trace_problem", never)
+    pool = CandidatePool(rng.standard_normal((9, 2)), np.repeat([0, 1, 2], 3))
+    assert STRATEGIES[name].missing(pool) == (need,)
+    with pytest.raises(DesignError, match=f'"{name}" needs {need}, one for each completion'):
+        choose_pairs(pool, strategy=name, budget=2, rng=rng, random_share=0.5)
+
+
+def test_no_other_strategy_needs_anything(rng):
+    pool = CandidatePool(rng.standard_normal((9, 2)), np.repeat([0, 1, 2], 3))
+    able = [name for name, one in STRATEGIES.items() if not one.missing(pool)]
+    assert sorted(able) == [
+        "d_optimal",
+        "first_two",
+        "k_center",
+        "trace",
+        "trace_vertex",
+        "uniform",
+    ]
+    for name in able:
+        assert len(choose_pairs(pool, strategy=name, budget=2, rng=rng).pairs) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"keep": 0.0}, "keep must be above 0"),
+        ({"keep": 1.1}, "keep must be above 0 and at most 1"),
+        ({"keep": np.nan}, "keep must be above 0"),
+        ({"random_share": -0.1}, "random_share must be from 0 to 1"),
+        ({"random_share": 1.1}, "random_share must be from 0 to 1"),
+        ({"random_share": np.nan}, "random_share must be from 0 to 1"),
+        ({"random_share": 0.5}, "pass rng"),
+    ],
+)
+def test_bad_settings_are_refused(ragged, settings, message):
+    with pytest.raises(DesignError, match=message):
+        choose_pairs(ragged, budget=4, **settings)
+
+
+# --- trace_vertex -------------------------------------------------------------------------------
+
+
+def test_trace_vertex_fills_a_budget_from_a_design_of_one_pair(rng):
+    """In one dimension the design is the longest pair alone; any budget can be met all the same."""
+    x, prompt = rng.standard_normal((20, 1)), np.repeat(np.arange(5), 4)
+    pairs = every_pair(prompt)
+    longest = pairs[np.argmax(np.abs(x[pairs[:, 0], 0] - x[pairs[:, 1], 0]))]
+    for n in (1, 6, 30):
+        chosen = choose_pairs(CandidatePool(x, prompt), strategy="trace_vertex", budget=n, rng=rng)
+        assert len(np.unique(chosen.pairs, axis=0)) == n
+        certain = chosen.pairs[chosen.inclusion_probability > 1 - 1e-6]
+        assert tuple(longest) in set(map(tuple, certain))
+
+
+# --- trace_gap ----------------------------------------------------------------------------------
+
+
+def scored(rng, scores=None, sizes=(4, 3, 5, 4, 2, 5), d=3):
+    prompt = np.repeat(np.arange(len(sizes)), sizes)
+    x = rng.standard_normal((prompt.size, d))
+    scores = rng.standard_normal(prompt.size) if scores is None else scores(prompt)
+    return x, prompt, scores, CandidatePool(x, prompt, scores=scores)
+
+
+def gaps_of(pairs, scores):
+    return np.abs(scores[pairs[:, 0]] - scores[pairs[:, 1]])
+
+
+@pytest.mark.parametrize("method", ["exact", "randomized"])
+@pytest.mark.parametrize("keep", [0.2, 0.5])
+@pytest.mark.parametrize("cap", [None, 2])
+def test_trace_gap_chooses_among_the_widest_gaps_alone(rng, method, keep, cap):
+    _, prompt, scores, pool = scored(rng)
+    pairs = every_pair(prompt)
+    gap = np.sort(gaps_of(pairs, scores))[::-1]
+    least = gap[int(np.ceil(keep * len(pairs))) - 1]
+    chosen = choose_pairs(
+        pool,
+        strategy="trace_gap",
+        budget=5,
+        keep=keep,
+        method=method,
+        rng=rng,
+        max_per_prompt=cap,
+    )
+    assert gaps_of(chosen.pairs, scores).min() >= least
+    assert len(np.unique(chosen.pairs, axis=0)) == 5
+    assert chosen.problem.pool is pool  # Φ and its bound are those of all pairs
+    assert chosen.lower_bound <= chosen.admissible_bound <= chosen.objective * (1 + 1e-12)
+
+
+def test_trace_gap_that_keeps_everything_is_trace(rng):
+    _, _, _, pool = scored(rng, lambda prompt: np.zeros(prompt.size))
+    for settings in ({"keep": 1.0}, {"keep": 0.3}):  # all scores equal: there is nothing to keep
+        chosen = choose_pairs(pool, strategy="trace_gap", budget=6, tolerance=0.01, **settings)
+        plain = choose_pairs(pool, strategy="trace", budget=6, tolerance=0.01)
+        np.testing.assert_array_equal(chosen.pairs, plain.pairs)
+        assert chosen.objective == plain.objective
+        assert chosen.admissible_bound == plain.lower_bound
+
+
+def test_of_two_scores_the_pairs_that_differ_are_kept_whatever_the_share(rng):
+    _, prompt, scores, pool = scored(rng, lambda prompt: np.arange(prompt.size) % 2 * 1.0)
+    pairs = every_pair(prompt)
+    differ = pool.pair_ids(pairs[gaps_of(pairs, scores) == 1])
+    assert 0.5 < differ.size / len(pairs) < 0.7
+    problem = trace_problem(pool, budget=5)
+    for keep in (0.01, 0.3, 0.6, 0.9):
+        np.testing.assert_array_equal(widest_gaps(problem, keep), np.sort(differ))
+    np.testing.assert_array_equal(widest_gaps(problem, 1.0), pool.candidate_ids())
+
+
+def test_the_share_grows_until_the_budget_fits_under_the_caps(rng):
+    """The widest gaps are all in one prompt, which may give two pairs."""
+    _, prompt, scores, pool = scored(
+        rng, lambda p: np.where(p == 2, 100.0, 1.0) * np.arange(p.size)
+    )
+    pairs = every_pair(prompt)
+    gap = gaps_of(pairs, scores)
+    assert np.all(gap[prompt[pairs[:, 0]] == 2] > gap[prompt[pairs[:, 0]] != 2].max())
+    problem = trace_problem(pool, budget=9, max_per_prompt=2)
+    kept = widest_gaps(problem, 0.1)
+    ranked = pool.pair_ids(pairs[np.argsort(-gap, kind="stable")])
+    wide = {count: ranked[:count] for count in (4, 8, 15, 29)}  # 0.1, 0.2, 0.4, 0.8 of 36
+    reach = {
+        count: np.minimum(np.bincount(pool.pair_prompts(ids), minlength=6), 2).sum()
+        for count, ids in wide.items()
+    }
+    assert reach[4] == reach[8] == 2
+    first = next(count for count in sorted(reach) if reach[count] >= 9)
+    assert set(wide[first]) <= set(kept)  # and the ties of the last
+    assert pool.score_gaps(kept).min() == pool.score_gaps(wide[first]).min()
+    chosen = choose_pairs(pool, strategy="trace_gap", budget=9, max_per_prompt=2, keep=0.1)
+    assert set(pool.pair_ids(chosen.pairs)) <= set(kept)
+    assert np.bincount(prompt[chosen.pairs[:, 0]]).max() == 2
+
+
+@pytest.mark.parametrize("cap", [None, 1])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_admissible_choice_of_trace_gap_is_below_its_bound(seed, cap):
+    rng = np.random.default_rng(seed)
+    steps = np.array([0, 1, 2, 0, 1, 2, 3, 0, 1, 2]) + 0.1 * rng.standard_normal(10)
+    x, prompt, _, pool = scored(rng, lambda prompt: steps, sizes=(3, 4, 3), d=2)
+    settings = {"budget": 3, "max_per_prompt": cap}
+    chosen = choose_pairs(pool, strategy="trace_gap", keep=0.5, tolerance=1e-3, **settings)
+    loose = choose_pairs(pool, strategy="trace_gap", keep=0.5, tolerance=5.0, **settings)
+    kept = pool.pair_rows(widest_gaps(chosen.problem, 0.5))
+    assert len(kept) == 6
+    W, base = chosen.problem.target, chosen.problem.base_information
+    best = min(
+        phi(x, np.array(three), np.full(3, 1 / 3), W, base)
+        for three in combinations(kept, 3)
+        if cap is None or len({prompt[pair[0]] for pair in three}) == 3
+    )
+    for one in (chosen, loose):
+        assert one.lower_bound <= one.admissible_bound <= best * (1 + 1e-12)
+        assert best <= one.objective * (1 + 1e-12)
+        assert one.admissible_gap <= one.gap
+    assert chosen.objective <= best * 1.1  # a local optimum
+
+
+# --- a random share -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("cap", [None, 2, "each"])
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.9])
+def test_a_random_share_keeps_the_contract(rng, name, cap, share):
+    pool, n = make_ragged(rng), 9
+    caps = np.array([1, 0, 3, 2, 2, 4]) if cap == "each" else cap
+    chosen = choose_pairs(
+        pool, strategy=name, budget=n, max_per_prompt=caps, rng=rng, random_share=share, ridge=0.01
+    )
+    ids = pool.pair_ids(chosen.pairs)
+    assert len(set(ids)) == n
+    counts = np.bincount(pool.pair_prompts(ids), minlength=6)
+    assert np.all(counts <= (n if caps is None else caps))
+    assert np.all(np.diff(ids) > 0)
+    assert chosen.is_random.sum() == round(share * n)
+    assert np.all((chosen.inclusion_probability > 0) & (chosen.inclusion_probability <= 1))
+    g = pool.differences(ids)
+    W, base = chosen.problem.target, chosen.problem.base_information
+    assert chosen.objective == pytest.approx(np.trace(W @ np.linalg.inv(base + g.T @ g / n)))
+    assert chosen.problem.budget == n
+    assert chosen.lower_bound <= chosen.admissible_bound <= chosen.objective * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("cap", [None, 2])
+def test_a_share_of_all_is_uniform_and_a_share_of_nothing_is_the_strategy(ragged, cap):
+    settings = {"budget": 6, "max_per_prompt": cap}
+
+    def chosen(strategy, share):
+        return choose_pairs(
+            ragged,
+            strategy=strategy,
+            random_share=share,
+            rng=np.random.default_rng(5),
+            **settings,
+        )
+
+    for share in (1.0, 0.95):  # 0.95 of 6 is 6
+        everything, uniform = chosen("max_gap", share), chosen("uniform", 0.0)
+        np.testing.assert_array_equal(everything.pairs, uniform.pairs)
+        np.testing.assert_array_equal(
+            everything.inclusion_probability, uniform.inclusion_probability
+        )
+        assert np.all(everything.is_random)
+    nothing, plain = chosen("max_gap", 0.05), chosen("max_gap", 0.0)  # 0.05 of 6 is none
+    np.testing.assert_array_equal(nothing.pairs, plain.pairs)
+    assert not np.any(nothing.is_random)
+
+
+@pytest.mark.parametrize("cap", [None, 2])
+def test_random_pairs_of_a_share_come_with_the_stated_probability(cap):
+    rng = np.random.default_rng(3)
+    pool = make_ragged(rng, (2, 3, 5, 4))
+    draws, count, stated = 600, np.zeros(pool.n_pairs), np.full(pool.n_pairs, np.nan)
+    for _ in range(draws):
+        chosen = choose_pairs(
+            pool, strategy="max_gap", budget=6, max_per_prompt=cap, random_share=0.5, rng=rng
+        )
+        ids = pool.pair_ids(chosen.pairs)[chosen.is_random]
+        count[ids] += 1
+        stated[ids] = chosen.inclusion_probability[chosen.is_random]
+        np.testing.assert_array_equal(chosen.inclusion_probability[~chosen.is_random], 1.0)
+    assert stated.sum() == pytest.approx(3)
+    np.testing.assert_allclose(stated, 3 / pool.n_pairs if cap is None else stated)
+    assert np.all(np.abs(count / draws - stated) <= 4 * np.sqrt(stated * (1 - stated) / draws))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("cap", [None, 2])
+def test_the_designed_part_is_the_best_beside_the_random_part(seed, cap):
+    """Brute force over the rest of a tiny pool, and the bound that is given for it."""
+    rng = np.random.default_rng(seed)
+    x, prompt, _, pool = scored(rng, sizes=(3, 4, 3), d=2)
+    settings = {"budget": 4, "max_per_prompt": cap, "random_share": 0.5, "rng": rng}
+    chosen = choose_pairs(pool, tolerance=1e-3, prior_information=0.1 * np.eye(2), **settings)
+    drawn = [tuple(pair) for pair in chosen.pairs[chosen.is_random]]
+    assert len(drawn) == 2
+    W, base = chosen.problem.target, chosen.problem.base_information
+    values = []
+    for two in combinations([p for p in map(tuple, every_pair(prompt)) if p not in drawn], 2):
+        pairs = np.array([*drawn, *two])
+        if cap is None or np.bincount(prompt[pairs[:, 0]]).max() <= cap:
+            values.append(phi(x, pairs, np.full(4, 1 / 4), W, base))
+    assert chosen.admissible_bound <= min(values) * (1 + 1e-12)
+    assert chosen.objective == pytest.approx(min(values), rel=0.02)
+    assert chosen.objective < np.median(values)
+
+
+def test_a_random_share_comes_with_the_design_of_all_pairs(rng):
+    """Its design, objective, bound and weights are in the unit of the whole budget."""
+    x, prompt = rng.standard_normal((100, 3)), np.repeat(np.arange(20), 5)
+    pool, n = CandidatePool(x, prompt), 20
+    chosen = choose_pairs(pool, budget=n, random_share=0.3, rng=rng)
+    design = chosen.design
+    assert chosen.status is Status.CONVERGED
+    assert design.problem is chosen.problem
+    assert design.weights.sum() == pytest.approx(1)
+    assert design.weights.max() <= 1 / n * (1 + 1e-12)
+    W, base = design.problem.target, design.problem.base_information
+    assert design.objective == pytest.approx(phi(x, design.pairs, design.weights, W, base))
+    assert design.lower_bound <= design.objective <= chosen.objective
+    assert design.gap <= 0.003
+    assert chosen.objective <= design.uniform_objective
+    by_pair = dict(zip(map(tuple, design.pairs), design.weights, strict=True))
+    for pair in chosen.pairs[chosen.is_random]:
+        assert by_pair[tuple(pair)] == 1 / n
+    g = x[design.pairs[:, 0]] - x[design.pairs[:, 1]]
+    N = np.linalg.inv(base + (g.T * design.weights) @ g)
+    h = x[chosen.pairs[:, 0]] - x[chosen.pairs[:, 1]]
+    np.testing.assert_allclose(chosen.sensitivity, np.einsum("nd,de,ne->n", h, N @ W @ N, h))
+
+
+def test_a_random_share_of_fewer_pairs_than_directions_needs_no_ridge(rng):
+    x, prompt = rng.standard_normal((200, 6)), np.repeat(np.arange(40), 5)
+    chosen = choose_pairs(
+        CandidatePool(x, prompt), budget=30, ridge=0, random_share=0.1, rng=rng, tolerance=0.05
+    )
+    assert chosen.is_random.sum() == 3
+    assert np.isfinite(chosen.objective)
+
+
+def test_a_rule_beside_a_random_share_is_still_a_rule(rng):
+    _, _, _, pool = scored(rng)
+    chosen = choose_pairs(pool, strategy="max_gap", budget=6, random_share=0.5, rng=rng)
+    assert chosen.status is Status.RULE
+    assert chosen.design is None

@@ -52,6 +52,11 @@ def test_effective_rank_counts_equal_directions():
     assert effective_rank(np.diag([1.0, 0.0])) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e160, 1e300])
+def test_effective_rank_does_not_depend_on_the_unit(unit):
+    assert effective_rank(unit * np.diag([1.0, 1.0, 0.0])) == pytest.approx(2)
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [
@@ -67,3 +72,44 @@ def test_bad_targets_are_refused(rng, target, message):
     pool = CandidatePool(rng.standard_normal((4, 2)), [0, 0, 1, 1])
     with pytest.raises(DesignError, match=message):
         target_information(pool, target)
+
+
+def test_fitted_target_by_hand():
+    """One direction, one pair a prompt: p(1 − p) g², the mean over prompts."""
+    rewards = np.array([np.log(3.0), 0.0, 0.0, 0.0])
+    pool = CandidatePool([[0.0], [2.0], [5.0], [6.0]], [0, 0, 1, 1], rewards=rewards)
+    expected = (0.75 * 0.25 * 4 + 0.25 * 1) / 2
+    np.testing.assert_allclose(target_information(pool, "fitted"), [[expected]])
+
+
+def test_fitted_target_is_the_covariance_under_the_softmax_of_the_rewards(rng):
+    x, prompt = (
+        rng.standard_normal((30, 3)),
+        rng.permutation(np.repeat(np.arange(7), [2] * 5 + [10] * 2)),
+    )
+    rewards = 2 * rng.standard_normal(30)
+    expected = np.zeros((3, 3))
+    for q in range(7):
+        p = np.exp(rewards[prompt == q])
+        expected += np.cov(x[prompt == q].T, aweights=p / p.sum(), ddof=0) / 7
+    for shift in (0.0, 800.0):  # the level of a prompt's rewards plays no part
+        pool = CandidatePool(x, prompt, rewards=rewards + shift * prompt)
+        np.testing.assert_allclose(target_information(pool, "fitted"), expected, atol=1e-12)
+
+
+def test_fitted_target_at_zero_rewards_is_the_samples_target_with_k_for_k_minus_one(rng):
+    """The policy of the pool itself, so that its covariance divides by K."""
+    x = rng.standard_normal((20, 3))
+    for size in (2, 5):
+        pool = CandidatePool(x, np.repeat(np.arange(20 // size), size), rewards=np.zeros(20))
+        np.testing.assert_allclose(
+            target_information(pool, "fitted"),
+            target_information(pool, "samples") * (size - 1) / size,
+            rtol=1e-12,
+        )
+
+
+def test_fitted_target_needs_rewards(rng):
+    pool = CandidatePool(rng.standard_normal((4, 2)), [0, 0, 1, 1], scores=np.zeros(4))
+    with pytest.raises(DesignError, match="needs rewards"):
+        target_information(pool, "fitted")
