@@ -6,7 +6,7 @@ import numpy as np
 
 from pairselect.core.arrays import FloatArray, IntArray
 from pairselect.core.oracle import largest_pairs
-from pairselect.core.problem import TraceProblem
+from pairselect.core.problem import Point, TraceProblem
 
 # Pairs on either side of one shortlist: its Gram matrices fit in a core's cache (0.5 MB each).
 SHORTLIST = 128
@@ -56,8 +56,7 @@ def _improve_once(problem: TraceProblem, chosen: IntArray) -> IntArray:
     point = problem.at(information)
     prompts = pool.pair_prompts(chosen)
     counts = np.bincount(prompts, minlength=pool.n_prompts)
-    most = n if problem.max_per_prompt is None else problem.max_per_prompt
-    full = counts >= most
+    full = counts >= problem.most_per_prompt
 
     g = pool.information_vectors(chosen)
     d = np.sum((g @ point.projection) ** 2, axis=1)
@@ -87,7 +86,7 @@ def _improve_once(problem: TraceProblem, chosen: IntArray) -> IntArray:
     partners = by_loss[cheapest][np.isin(prompts[by_loss[cheapest]], wanted[full[wanted]])]
     inside = chosen[np.union1d(by_loss[:SHORTLIST], partners)]
 
-    table = ExchangeTable(problem, inverse, point.projection, inside, outside, counts, most)
+    table = ExchangeTable(problem, inverse, point, inside, outside, counts)
     kept = np.setdiff1d(chosen, inside, assume_unique=True)
     return np.concatenate([kept, table.run(smallest=SMALLEST_GAIN * point.objective)])
 
@@ -103,19 +102,19 @@ class ExchangeTable:
         self,
         problem: TraceProblem,
         inverse: FloatArray,
-        projection: FloatArray,
+        point: Point,
         inside: IntArray,
         outside: IntArray,
         counts: IntArray,
-        most: int | IntArray,
     ) -> None:
+        self.problem, self.objective = problem, point.objective
         self.ids = np.concatenate([inside, outside])
         self.chosen = np.arange(self.ids.size) < inside.size
         self.prompts = problem.pool.pair_prompts(self.ids)
-        self.counts, self.most = counts.copy(), most
+        self.counts, self.most = counts.copy(), problem.most_per_prompt
         g = problem.pool.information_vectors(self.ids) / np.sqrt(problem.budget)
         self.H = g @ inverse @ g.T
-        z = g @ projection
+        z = g @ point.projection
         self.J = z @ z.T
 
     def run(self, smallest: float) -> IntArray:
@@ -132,19 +131,21 @@ class ExchangeTable:
     def changes(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """Φ after swapping each of `rows` for each of `columns`, less Φ; ∞ where the cap forbids.
 
-        With a, b, c the entries of H and A, B, C those of J (a = H_jj, b = H_ii, c = H_ij):
-        −(P − E) / (1 + Q − F), P = A − B, Q = a − b, F = ab − c², E = bA + aB − 2cC, which is
-        Sherman-Morrison-Woodbury at rank two.
+        With a, b, c the entries of H and A, B, C those of J (a = H_jj, b = H_ii, c = H_ij): the
+        swap multiplies det M by 1 + Q − F and tr(WM⁻¹) falls by (P − E) / (1 + Q − F), P = A − B,
+        Q = a − b, F = ab − c², E = bA + aB − 2cC: Sherman-Morrison-Woodbury at rank two.
         """
         a, b, c = self.H[columns, columns], self.H[rows, rows][:, None], self.H[rows][:, columns]
         A, B, C = self.J[columns, columns], self.J[rows, rows][:, None], self.J[rows][:, columns]
-        E = b * A + a * B - 2 * c * C
         determinant = 1 + a - b - (a * b - c**2)
         safe = determinant > 1e-12  # else the swap would leave M singular
         full = (self.counts >= self.most)[self.prompts[columns]]
         same = self.prompts[rows][:, None] == self.prompts[columns]
+        allowed = safe & (~full | same)
         change = np.full(c.shape, np.inf)
-        np.divide(-(A - B - E), determinant, out=change, where=safe & (~full | same))
+        change[allowed] = self.problem.swap_change(
+            A - B - (b * A + a * B - 2 * c * C), determinant, self.objective
+        )[allowed]
         return change
 
     def _swap(self, out: int, new: int) -> None:

@@ -43,3 +43,7 @@ class LogDetProblem(TraceProblem):
 
     def step(self, information: FloatArray, direction: FloatArray, limit: float) -> float:
         return log_det_step(self.base_information + information, direction, limit)
+
+    def swap_change(self, fall: FloatArray, determinant: FloatArray, phi: float) -> FloatArray:
+        grown = np.where(determinant > 0, determinant, 1.0)
+        return np.asarray(phi * (grown ** (-1 / self.pool.dimension) - 1))

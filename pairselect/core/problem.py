@@ -124,6 +124,18 @@ class TraceProblem:
         M = self.base_information + information
         return trace_step(M, direction, self.target_root, limit)
 
+    def swap_change(self, fall: FloatArray, determinant: FloatArray, phi: float) -> FloatArray:
+        """What swaps of two pairs change Φ by; see `ExchangeTable.changes`.
+
+        Parameters
+        ----------
+        fall, determinant : arrays of one shape
+            P − E, and the factor on det M, of each swap.
+        phi : float
+            Φ before the swap.
+        """
+        return np.asarray(-fall / np.where(determinant > 0, determinant, 1.0))
+
     @cached_property
     def has_full_rank(self) -> bool:
         """Whether prior and pool together vary in every direction."""
@@ -179,6 +191,7 @@ def trace_problem(
     max_per_prompt: Cap = None,
     target: str | npt.ArrayLike = "samples",
     prior_information: npt.ArrayLike | None = None,
+    prior_sd: float | None = None,
 ) -> TraceProblem:
     """Check a request and state it as a `TraceProblem`; see `solve_trace_design`."""
     n = _count(budget, "budget")
@@ -198,6 +211,10 @@ def trace_problem(
     base = lam * np.eye(d)
     if prior_information is not None:
         base += semidefinite(prior_information, d, "prior_information")
+    if prior_sd is not None:
+        if not isinstance(prior_sd, Real) or not np.isfinite(prior_sd) or prior_sd <= 0:
+            raise DesignError(f"prior_sd must be a number above 0; got {prior_sd!r}.")
+        base += 4 * float(np.trace(pool.uniform_information)) / (n * prior_sd**2) * np.eye(d)
     if lam == 0:
         spectrum = np.linalg.eigvalsh(base + pool.uniform_information)
         if spectrum[0] <= d * np.finfo(float).eps * spectrum[-1]:

@@ -69,7 +69,8 @@ def next_round(
     target : {"samples", "policy", "fitted"} or (d, d) array
         W. ``"fitted"`` refreshes it at r̂: see `target_information`.
     prior_sd : float, optional
-        As in `fit_bradley_terry`.
+        As in `fit_bradley_terry`, and then of the design too, as in `solve_trace_design`. By
+        default the evidence chooses that of the fit, and the design has its ridge alone.
     excluded : (k, 2) integers, optional
         Further pairs that may not be chosen, such as those that wait for their label.
     **settings
@@ -106,6 +107,7 @@ def next_round(
         strategy=strategy,
         target=target,
         prior_information=fit.information / budget,
+        prior_sd=prior_sd,
         **settings,
     )
     return Round(fit, selection)

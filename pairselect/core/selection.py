@@ -100,14 +100,13 @@ def select_ids(
     *,
     method: str,
     rng: np.random.Generator | None,
-    exchange: bool = True,
 ) -> tuple[IntArray, FloatArray]:
     """Ids (n,) and inclusion probabilities (n,); see `select_pairs`."""
     problem = design.problem
     if problem.ridge == 0 and not problem.informs_every_direction(problem.budget):
         raise DesignError(UNIDENTIFIED)
     if method == "exact":
-        ids = _best_exchange(design) if exchange else largest_weights(design)
+        ids = _best_exchange(design)
         return ids, np.ones(ids.size)
     if method == "randomized":
         if rng is None:
@@ -118,16 +117,17 @@ def select_ids(
 
 # Exchange ends in a local optimum, which on a small pool can be a poor one: under one pair a prompt
 # at n = 36 of 1,008 pairs, 71% above the bound from the largest weights and 63% from the best of
-# nine starts. On a large pool all starts end within 0.1% of each other, and cost seconds.
+# nine starts. With many pairs all starts end within 0.1% of each other, and cost seconds.
 STARTS = 8
 SMALL_POOL = 20_000
+SMALL_BUDGET = 500
 
 
 def _best_exchange(design: Design) -> IntArray:
     """Exchange from the largest weights and, on a small pool, from some draws; always the same."""
     problem = design.problem
     starts = [largest_weights(design)]
-    if problem.pool.n_pairs <= SMALL_POOL:
+    if problem.pool.n_pairs <= SMALL_POOL and problem.budget <= SMALL_BUDGET:
         rng = np.random.default_rng(0)
         starts += [np.sort(_draw(design, rng)[0]) for _ in range(STARTS)]
     ends: list[tuple[float, IntArray]] = []

@@ -49,7 +49,7 @@ _MESSAGES = {
     ),
     Status.FEW_PAIRS: (
         "There are fewer pairs than dimensions, so no choice can inform every direction and the "
-        "gap says little; reduce the features to half the budget or label more pairs."
+        "gap says little; label at least two pairs a dimension, or reduce the features to fewer."
     ),
     Status.RULE: (
         "Chosen by a rule that does not look at the objective; gap says how much the best choice "
@@ -114,6 +114,7 @@ def solve_trace_design(
     tolerance: float = TOLERANCE,
     target: str | npt.ArrayLike = "samples",
     prior_information: npt.ArrayLike | None = None,
+    prior_sd: float | None = None,
     max_passes: int = MAX_PASSES,
 ) -> Design:
     """Minimise Φ(w) = tr(W M⁻¹), M = λI + prior + Σ_e w_e g_e g_eᵀ, over the capped designs.
@@ -132,12 +133,17 @@ def solve_trace_design(
         m, the most pairs of one prompt; an array has one entry a prompt, in the pool's order.
     tolerance : float
         Stop when Φ is certified to be within this fraction of the optimum; above 0.
-    target : {"samples", "policy"} or (d, d) array
+    target : {"samples", "policy", "fitted"} or (d, d) array
         W; see `target_information`.
     prior_information : (d, d) array, optional
         Positive semidefinite information already held, in the unit of Σ_D: information a label
         times labels held, over n. A label with logit û counts 4σ′(û) g gᵀ, as σ′(0) = 1/4 is left
         out of Σ_D.
+    prior_sd : float, optional
+        Add the information of the prior of `fit_bradley_terry`, under which the logit of a random
+        pair has this standard deviation: 4 tr(Σ_uniform) / (n prior_sd²) on every direction. With
+        few labels a dimension the design then leaves alone what the fit will shrink anyway. 1 is
+        moderate: the better of a random pair wins 69% of the time.
     max_passes : int
         The most passes of the oracle over all pairs; at least 1.
 
@@ -158,10 +164,6 @@ def solve_trace_design(
     pairs at once (Frank-Wolfe over the convex hull of the choices). Between passes the weights of
     the choices found so far are corrected by exact pairwise steps, which need d × d algebra only.
     """
-    if not tolerance > 0:
-        raise DesignError(f"tolerance must be above 0; got {tolerance}.")
-    if max_passes < 1:
-        raise DesignError(f"max_passes must be at least 1; got {max_passes}.")
     problem = trace_problem(
         pool,
         budget=budget,
@@ -169,6 +171,7 @@ def solve_trace_design(
         max_per_prompt=max_per_prompt,
         target=target,
         prior_information=prior_information,
+        prior_sd=prior_sd,
     )
     return solve(problem, tolerance=tolerance, max_passes=max_passes)
 
@@ -177,6 +180,7 @@ def solve(
     problem: TraceProblem, *, tolerance: float = TOLERANCE, max_passes: int = MAX_PASSES
 ) -> Design:
     """Solve a stated problem; see `solve_trace_design`."""
+    check_limits(tolerance, max_passes)
     mixture = Mixture(problem)
     uniform_objective = problem.at(mixture.information).objective
     certificate = mixture.improve(tolerance=tolerance, max_passes=max_passes)
@@ -188,6 +192,14 @@ def solve(
         uniform_objective=uniform_objective,
         tolerance=tolerance,
     )
+
+
+def check_limits(tolerance: float, max_passes: int) -> None:
+    """Raise `DesignError` for a tolerance or a number of passes that cannot be met."""
+    if not 0 < tolerance < float("inf"):
+        raise DesignError(f"tolerance must be a number above 0; got {tolerance}.")
+    if max_passes < 1:
+        raise DesignError(f"max_passes must be at least 1; got {max_passes}.")
 
 
 class Certificate:

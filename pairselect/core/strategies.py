@@ -19,7 +19,13 @@ from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, trace_problem
 from pairselect.core.random_pairs import random_ranks
 from pairselect.core.sampling import proportional_probabilities, systematic_sample
-from pairselect.core.selection import Selection, describe_selection, select_ids, select_pairs
+from pairselect.core.selection import (
+    Selection,
+    best_within_caps,
+    describe_selection,
+    select_ids,
+    select_pairs,
+)
 from pairselect.core.solver import TOLERANCE, Design, solve
 from pairselect.core.vertex import solve_vertex_design
 
@@ -96,6 +102,7 @@ def choose_pairs(
     method: str = "exact",
     rng: np.random.Generator | None = None,
     prior_information: npt.ArrayLike | None = None,
+    prior_sd: float | None = None,
     keep: float = KEEP,
     random_share: float = 0.0,
 ) -> Selection:
@@ -108,7 +115,7 @@ def choose_pairs(
     pool : CandidatePool
     strategy : str
         A key of `STRATEGIES`.
-    budget, ridge, max_per_prompt, tolerance, target, prior_information
+    budget, ridge, max_per_prompt, tolerance, target, prior_information, prior_sd
         As in `solve_trace_design`. `tolerance` is for the strategies that solve a design.
     method, rng
         As in `select_pairs`; a random strategy needs `rng` with either method.
@@ -137,6 +144,7 @@ def choose_pairs(
         max_per_prompt=max_per_prompt,
         target=target,
         prior_information=prior_information,
+        prior_sd=prior_sd,
     )
     request = Request(problem, tolerance, method, rng, keep)
     n_random = round(random_share * budget)
@@ -204,10 +212,10 @@ def trace_vertex(request: Request) -> Selection:
 
 @strategy("d_optimal", summary="The pairs that tell most about the parameters: log det.")
 def d_optimal(request: Request) -> Selection:
-    """The capped D-optimal design. ``"exact"`` takes the largest weights, without exchange."""
+    """The capped D-optimal design, rounded or sampled; exchange is by log det too."""
     problem = request.problem
     design = solve(LogDetProblem.of(problem), tolerance=request.tolerance)
-    ids, probability = select_ids(design, method=request.method, rng=request.rng, exchange=False)
+    ids, probability = select_ids(design, method=request.method, rng=request.rng)
     return describe_selection(problem, ids, probability)
 
 
@@ -217,20 +225,24 @@ def d_optimal(request: Request) -> Selection:
 def widest_gaps(problem: TraceProblem, keep: float) -> IntArray:
     """Ids of the share `keep` of the candidate pairs with the largest score gap.
 
-    Pairs tied with the last are kept, pairs of equal score are not. The share doubles until the
-    budget can be met from it.
+    Pairs tied with the last are kept, pairs of equal score are not. Where the budget and the caps
+    ask for more, the widest pairs that they allow are kept too, and what is tied with those.
     """
     pool = problem.pool
     ids = pool.candidate_ids()
     gap = pool.score_gaps(ids)
-    while keep < 1:
-        rank = max(ids.size - int(np.ceil(keep * ids.size)), 0)
-        kept: IntArray = ids[(gap >= np.partition(gap, rank)[rank]) & (gap > 0)]
-        taken = np.bincount(pool.pair_prompts(kept), minlength=pool.n_prompts)
-        if np.minimum(taken, problem.most_per_prompt).sum() >= problem.budget:
-            return kept
-        keep *= 2
-    return ids
+    if keep == 1:
+        return ids
+    rank = max(ids.size - int(np.ceil(keep * ids.size)), 0)
+    kept = (gap >= np.partition(gap, rank)[rank]) & (gap > 0)
+    needed = best_within_caps(problem, ids[np.argsort(-gap, kind="stable")])
+    prompts, its_gap = pool.pair_prompts(needed), pool.score_gaps(needed)
+    least = np.full(pool.n_prompts, np.inf)  # the narrowest gap that a prompt at its cap gives
+    np.minimum.at(least, prompts, its_gap)
+    filled = np.bincount(prompts, minlength=pool.n_prompts) >= problem.most_per_prompt
+    least[~filled] = its_gap.min()
+    found: IntArray = ids[kept | (gap >= least[pool.pair_prompts(ids)])]
+    return found
 
 
 def uniform_sample(problem: TraceProblem, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
@@ -292,7 +304,7 @@ def _mixed(chosen: Strategy, request: Request, n_random: int) -> Selection:
     mixed = replace(
         mixed,
         admissible_bound=max(mixed.lower_bound, designed.admissible_bound * scale),
-        is_random=np.isin(chosen_ids, drawn),
+        is_random=np.isin(chosen_ids, [*drawn, *pool.pair_ids(designed.pairs)[designed.is_random]]),
         status=designed.status,
     )
     if designed.design is None:

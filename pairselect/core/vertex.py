@@ -14,6 +14,7 @@ from pairselect.core.solver import (
     TOLERANCE,
     Certificate,
     Design,
+    check_limits,
     describe_design,
 )
 
@@ -49,9 +50,10 @@ def solve_vertex_design(
     -----
     arXiv:2606.19607. A step costs one pass over all pairs and one d × d eigenproblem.
     """
+    check_limits(tolerance, max_passes)
     free = replace(problem, budget=1, max_per_prompt=None)
     started = time.monotonic()
-    certificate = Certificate(free, fast=tolerance >= SMALLEST_FAST_TOLERANCE)
+    certificate = Certificate(free, fast=tolerance >= SMALLEST_FAST_TOLERANCE and max_passes > 1)
     uniform = 1.0  # the weight left on the uniform design
     weight: dict[int, float] = {}
     information = free.pool.uniform_information

@@ -88,7 +88,7 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
     design.objective = selection.objective
     design.uniform_objective = selection.problem.uniform_objective
     design.random_objective = solution.random_objective
-    design.lower_bound = selection.lower_bound
+    design.lower_bound = solution.lower_bound
     design.status, design.message = selection.status.value, selection.status.message
     if selection.design is not None:
         design.relaxed_objective = selection.design.objective

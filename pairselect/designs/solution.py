@@ -28,6 +28,13 @@ class Solution:
     random_objective: float
     diagnostics: dict[str, Any]
 
+    @property
+    def lower_bound(self) -> float:
+        """Φ of no choice is below: by the selection, or by the curve, which solves the design."""
+        curve, budget = self.diagnostics["curve"], self.selection.problem.budget
+        of_curve: float = budget * curve["lower_bound"][curve["budgets"].index(budget)]
+        return max(self.selection.lower_bound, of_curve)
+
 
 def dimension_for(labels: int) -> int:
     """Half the labels, 4 to 128.

@@ -50,6 +50,8 @@ def receipt(design: Design) -> str:
     parts = [f"Φ = {design.objective:.4g}"]
     if design.random_objective is not None:
         parts.append(f"of random pairs {design.random_objective:.4g}")
-    if design.gap is not None:
+    if design.admissible_gap_percent is not None:
+        parts.append(f"at most {design.admissible_gap_percent:.2f}% above the best it could choose")
+    elif design.gap is not None and design.status != "rule":
         parts.append(f"at most {design.gap:.2%} above the best possible")
     return f"{verdict(design)} {', '.join(parts)}."

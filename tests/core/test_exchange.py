@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from pairselect.core import CandidatePool, exchange, trace_problem
+from pairselect.core import CandidatePool, choose_pairs, exchange, trace_problem
 from pairselect.core.exchange import ExchangeTable, exchange_pairs
+from pairselect.core.log_det import LogDetProblem
 
 from .conftest import make_ragged
 
@@ -13,12 +14,11 @@ def value(problem, ids):
     return problem.at(problem.selection_information(np.asarray(ids))).objective
 
 
-def table_of(problem, inside, outside, most):
+def table_of(problem, inside, outside):
     information = problem.selection_information(inside)
-    point = problem.at(information)
     inverse = np.linalg.inv(problem.base_information + information)
     counts = np.bincount(problem.pool.pair_prompts(inside), minlength=problem.pool.n_prompts)
-    return ExchangeTable(problem, inverse, point.projection, inside, outside, counts, most)
+    return ExchangeTable(problem, inverse, problem.at(information), inside, outside, counts)
 
 
 def every_swap(problem, ids, most):
@@ -30,16 +30,17 @@ def every_swap(problem, ids, most):
                 yield out, new, swapped
 
 
+@pytest.mark.parametrize("criterion", [lambda problem: problem, LogDetProblem.of])
 @pytest.mark.parametrize("ridge", [1e-3, 0.5])
 @pytest.mark.parametrize("most", [2, 99])
-def test_changes_equal_the_difference_of_two_objectives(rng, ridge, most):
+def test_changes_equal_the_difference_of_two_objectives(rng, ridge, most, criterion):
     pool = make_ragged(rng)
-    problem = trace_problem(pool, budget=7, ridge=ridge)
+    problem = criterion(trace_problem(pool, budget=7, ridge=ridge, max_per_prompt=most))
     ids = np.sort(rng.choice(pool.n_pairs, 7, replace=False))
     while np.bincount(pool.pair_prompts(ids)).max() > most:
         ids = np.sort(rng.choice(pool.n_pairs, 7, replace=False))
     outside = np.setdiff1d(pool.candidate_ids(), ids)
-    table = table_of(problem, ids, outside, most)
+    table = table_of(problem, ids, outside)
     change = table.changes(np.arange(7), np.arange(7, 7 + outside.size))
     start, allowed = value(problem, ids), set()
     for out, new, swapped in every_swap(problem, ids, most):
@@ -55,12 +56,12 @@ def test_rank_one_updates_equal_a_fresh_start(rng):
     pool = make_ragged(rng)
     problem = trace_problem(pool, budget=7)
     ids, outside = np.arange(7), np.arange(7, pool.n_pairs)
-    table = table_of(problem, ids, outside, 99)
+    table = table_of(problem, ids, outside)
     for out, new in [(0, 9), (3, 12), (9, 0)]:
         table._swap(out, new)
     inside = np.sort(table.ids[table.chosen])
     order = np.argsort(np.concatenate([inside, np.setdiff1d(table.ids, inside)]))
-    fresh = table_of(problem, inside, np.setdiff1d(table.ids, inside), 99)
+    fresh = table_of(problem, inside, np.setdiff1d(table.ids, inside))
     np.testing.assert_allclose(table.H, fresh.H[np.ix_(order, order)], rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(table.J, fresh.J[np.ix_(order, order)], rtol=1e-8, atol=1e-10)
     np.testing.assert_array_equal(table.counts, fresh.counts)
@@ -101,3 +102,15 @@ def test_exchange_is_deterministic(rng):
     problem = trace_problem(make_ragged(rng), budget=7)
     first = exchange_pairs(problem, np.arange(7))
     np.testing.assert_array_equal(first, exchange_pairs(problem, np.arange(7)[::-1]))
+
+
+def test_d_optimal_pairs_of_equal_items_beat_random_ones_by_log_det(rng):
+    """One prompt, one-hot features: all pairs weigh the same, and ties may not go by number."""
+    pool = CandidatePool(np.eye(20), np.zeros(20, int))
+
+    def log_det(strategy):
+        chosen = choose_pairs(pool, strategy=strategy, budget=60, rng=rng)
+        problem = LogDetProblem.of(chosen.problem)
+        return value(problem, pool.pair_ids(chosen.pairs))
+
+    assert log_det("d_optimal") < min(log_det("uniform") for _ in range(20))

@@ -6,6 +6,7 @@ import pytest
 from pairselect.core import (
     CandidatePool,
     DesignError,
+    fit_bradley_terry,
     one_pair_per_prompt,
     solve,
     solve_trace_design,
@@ -196,3 +197,15 @@ def test_prompt_selection_compares_the_first_two_completions(rng):
     rows = pool.pair_rows(pool.candidate_ids())
     assert sorted(map(tuple, rows)) == [(0, 3), (1, 2), (5, 9)]  # the two texts of 7 are equal
     assert pool.n_pairs == 3
+
+
+def test_the_prior_of_the_fit_counts_as_information(rng):
+    """Both are about θ ~ N(0, τ²I): λ of the design times n/4 is the precision 1/τ² of the fit."""
+    pool, n = make_ragged(rng), 5
+    fit = fit_bradley_terry(pool, pool.pair_rows(np.arange(3)), [1, 0, 1], prior_sd=0.7)
+    plain, with_prior = (trace_problem(pool, budget=n, prior_sd=sd) for sd in (None, 0.7))
+    added = with_prior.base_information - plain.base_information
+    np.testing.assert_allclose(added * n / 4, np.eye(4) / fit.prior_variance, atol=1e-12)
+    for bad in (0, -1, np.nan, "a"):
+        with pytest.raises(DesignError, match="prior_sd must be a number above 0"):
+            trace_problem(pool, budget=n, prior_sd=bad)

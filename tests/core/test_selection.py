@@ -11,6 +11,7 @@ from pairselect.core import (
     DesignError,
     Status,
     choose_pairs,
+    describe_selection,
     select_pairs,
     solve_trace_design,
     trace_problem,
@@ -194,3 +195,18 @@ def test_a_design_lends_its_bound_to_the_selection(rng):
     bare = trace_problem(pool, budget=6)
     alone = bare.best_pairs(bare.at(bare.selection_information(pool.pair_ids(chosen.pairs))))[1]
     assert alone < chosen.design.lower_bound == chosen.lower_bound
+
+
+def test_the_bound_of_all_pairs_bounds_the_admissible_ones_too(rng):
+    """A design of some pairs that was stopped early, whose own bound is next to nothing."""
+    pool = make_ragged(rng)
+    some = trace_problem(pool.restricted_to(pool.candidate_ids()[::2]), budget=5)
+    design = solve_trace_design(some.pool, 5)
+    ids = pool.pair_ids(select_pairs(design).pairs)
+    problem = trace_problem(pool, budget=5)
+    for weak in (replace(design, lower_bound=1e-9), replace(design, lower_bound=1e-3)):
+        chosen = describe_selection(problem, ids, np.ones(5), weak)
+        assert chosen.lower_bound > 1e-3
+        assert chosen.admissible_bound == chosen.lower_bound
+    chosen = describe_selection(problem, ids, np.ones(5), replace(design, lower_bound=1e3))
+    assert chosen.admissible_bound == 1e3 > chosen.lower_bound  # and not the other way round
