@@ -77,6 +77,15 @@ class DesignForm(GroupedForm):
         help_text="λ, relative to the pool: how little an unlabelled direction is trusted.",
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
+    prior_sd = forms.FloatField(
+        min_value=1e-3,
+        max_value=1e3,
+        required=False,
+        label="Expected strength of preference",
+        help_text="Standard deviation of a random pair’s logit. With it, the design leaves alone "
+        "what so few labels cannot settle; 1 is moderate. Empty: the ridge alone.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
     seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0, required=False)
 
     def __init__(self, *args: Any, after: Design | None = None, **kwargs: Any) -> None:
@@ -159,7 +168,7 @@ class DesignForm(GroupedForm):
 def settings_of(design: Design) -> dict[str, Any]:
     """A design's settings as the form's initial values."""
     same = ("pool", "budget", "strategy", "max_per_prompt", "method", "target", "feature_kind")
-    values = {name: getattr(design, name) for name in (*same, "dimension", "ridge", "seed")}
+    values = {name: getattr(design, name) for name in (*same, "dimension", "ridge", "prior_sd", "seed")}
     return values | {
         "random_share": round(100 * design.random_share, 6),
         "keep": round(100 * design.keep, 6),

@@ -28,6 +28,9 @@ class Design(models.Model):
         null=True, blank=True, help_text="of the reduced features, at most; empty: by the budget"
     )
     ridge = models.FloatField(default=1e-3)
+    prior_sd = models.FloatField(
+        null=True, blank=True, help_text="of a random pair's logit; empty: the ridge alone"
+    )
     tolerance = models.FloatField(default=0.003)
     target = models.CharField(max_length=10, choices=Target.choices, default=Target.SAMPLES)
     keep = models.FloatField(default=0.3, help_text="share of the pairs that a gap lets through")

@@ -38,6 +38,7 @@ def add_design_options(parser: CommandParser) -> None:
     )
     parser.add_argument("--dimension", type=int, help="of the features, at most")
     parser.add_argument("--ridge", help="relative to the pool; else 0.001")
+    parser.add_argument("--prior-sd", help="expected standard deviation of a random pair's logit")
     parser.add_argument("--seed", type=int, default=0)
 
 

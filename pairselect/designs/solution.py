@@ -62,6 +62,7 @@ def solve(design: Design, features: FeatureSet, progress: JobProgress) -> Soluti
         "strategy": design.strategy,
         "budget": design.budget,
         "ridge": design.ridge,
+        "prior_sd": design.prior_sd,
         "max_per_prompt": design.max_per_prompt,
         "tolerance": design.tolerance,
         "target": design.target,

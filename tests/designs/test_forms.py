@@ -126,13 +126,24 @@ def test_what_is_left_out_is_the_usual(pool: Pool) -> None:
     usual = {
         "method": "exact", "target": "samples", "feature_kind": "mean_middle", "ridge": 0.001,
         "keep": 0.3, "random_share": 0.0, "seed": 0, "dimension": None, "max_per_prompt": None,
+        "prior_sd": None,
     }  # fmt: skip
     assert {name: found.cleaned_data[name] for name in usual} == usual
+
+
+def test_the_expected_strength_of_preference_reaches_the_design(pool: Pool) -> None:
+    plain, weak = design(name="plain"), design("--prior-sd=0.1", name="weak")
+    assert (plain.prior_sd, weak.prior_sd) == (None, 0.1)
+    assert settings_of(weak)["prior_sd"] == 0.1
+    assert plain.objective is not None
+    assert weak.objective is not None
+    assert weak.objective < plain.objective / 2  # the prior holds more than the labels bring
 
 
 @pytest.mark.parametrize(
     ("option", "named"),
     [
+        ("--prior-sd=0", "--prior-sd"),
         ("--random-share=101", "--random-share"),
         ("--keep=0", "--keep"),
         ("--ridge=0", "--ridge"),

@@ -224,3 +224,14 @@ def test_a_round_chosen_again_keeps_its_labels(pool: Pool, admin: Client) -> Non
     assert other.known_labels.count() == old.known_labels.count() == 6
     assert other.pairs.count() == 9
     assert other.target == "fitted"
+
+
+def test_a_design_from_before_the_diagnostics_still_has_its_receipt(
+    pool: Pool, admin: Client
+) -> None:
+    found = design()
+    Design.objects.filter(pk=found.pk).update(diagnostics={}, status="converged")
+    page = words(text(admin, f"/designs/{found.pk}/"))
+    assert "Lower bound" in page
+    assert "random ones" not in page
+    assert found.name in words(text(admin, "/designs/"))
