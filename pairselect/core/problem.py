@@ -61,9 +61,9 @@ class TraceProblem:
         DesignError
             If M is singular, which only a ridge of zero allows.
         """
-        lower = self._factor(design_information)
-        half = np.linalg.solve(lower, self.target_root)  # L⁻¹R, with M = LLᵀ
-        projection = np.linalg.solve(lower.T, half)
+        inverse = np.linalg.inv(self._factor(design_information))  # L⁻¹, with M = LLᵀ
+        half = inverse @ self.target_root
+        projection = inverse.T @ half
         return Point(
             objective=float(np.sum(half**2)),
             projection=projection,

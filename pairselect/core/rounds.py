@@ -43,6 +43,7 @@ def next_round(
     scores: str = "fitted",
     target: str | npt.ArrayLike = "samples",
     prior_sd: float | None = None,
+    design_prior: bool = False,
     excluded: npt.ArrayLike | None = None,
     **settings: Any,
 ) -> Round:
@@ -69,8 +70,10 @@ def next_round(
     target : {"samples", "policy", "fitted"} or (d, d) array
         W. ``"fitted"`` refreshes it at r̂: see `target_information`.
     prior_sd : float, optional
-        As in `fit_bradley_terry`, and then of the design too, as in `solve_trace_design`. By
-        default the evidence chooses that of the fit, and the design has its ridge alone.
+        Of the fit; by default the evidence chooses it.
+    design_prior : bool
+        Whether the fit's prior counts as information in the design too, as `prior_sd` does in
+        `solve_trace_design`: M is then, times n/4, the precision of the posterior.
     excluded : (k, 2) integers, optional
         Further pairs that may not be chosen, such as those that wait for their label.
     **settings
@@ -101,13 +104,15 @@ def next_round(
     rest.rewards = fit.rewards[pool.rows]
     if scores == "fitted":
         rest.scores = rest.rewards
+    held = fit.information
+    if design_prior:
+        held = held + 4 / fit.prior_variance * np.eye(pool.dimension)
     selection = choose_pairs(
         rest,
         budget=budget,
         strategy=strategy,
         target=target,
-        prior_information=fit.information / budget,
-        prior_sd=prior_sd,
+        prior_information=held / budget,
         **settings,
     )
     return Round(fit, selection)

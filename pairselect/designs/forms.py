@@ -168,7 +168,8 @@ class DesignForm(GroupedForm):
 def settings_of(design: Design) -> dict[str, Any]:
     """A design's settings as the form's initial values."""
     same = ("pool", "budget", "strategy", "max_per_prompt", "method", "target", "feature_kind")
-    values = {name: getattr(design, name) for name in (*same, "dimension", "ridge", "prior_sd", "seed")}
+    numbers = ("dimension", "ridge", "prior_sd", "seed")
+    values = {name: getattr(design, name) for name in (*same, *numbers)}
     return values | {
         "random_share": round(100 * design.random_share, 6),
         "keep": round(100 * design.keep, 6),

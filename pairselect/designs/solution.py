@@ -74,7 +74,13 @@ def solve(design: Design, features: FeatureSet, progress: JobProgress) -> Soluti
     fit = None
     if known:
         pairs, preferred = known_arrays(design, arrays)
-        found = next_round(arrays.candidates, pairs, preferred, **settings)
+        found = next_round(
+            arrays.candidates,
+            pairs,
+            preferred,
+            design_prior=design.prior_sd is not None,
+            **settings,
+        )
         selection, fit = found.selection, describe_fit(found.fit, pairs, preferred)
     else:
         selection = choose_pairs(arrays.candidates, **settings)

@@ -13,6 +13,7 @@ from pairselect.core import (
     next_round,
     solve_trace_design,
     target_information,
+    trace_problem,
 )
 
 from .conftest import every_pair, make_ragged
@@ -268,3 +269,17 @@ def test_rounds_learn(rng):
     assert np.all(np.diff(error) < 0)
     away = fit.theta - truth
     assert away @ np.linalg.solve(fit.covariance, away) < 4 + 4 * np.sqrt(8)  # χ² of 4, 4σ
+
+
+def test_the_prior_of_the_fit_counts_in_the_design_if_asked(rng):
+    """As `prior_sd` does without labels, where no reward has changed what a pair tells."""
+    pool = make_ragged(rng)
+    pairs, ties = pool.pair_rows(np.arange(2)), [0.5, 0.5]  # ties: the fit is 0
+    settings = {"budget": 6, "prior_sd": 0.5}
+    plain, known = (
+        next_round(pool, pairs, ties, design_prior=counts, **settings).selection.problem
+        for counts in (False, True)
+    )
+    added = known.base_information - plain.base_information
+    alone = [trace_problem(pool, budget=6, prior_sd=sd).base_information for sd in (0.5, None)]
+    np.testing.assert_allclose(added, alone[0] - alone[1], atol=1e-12)
