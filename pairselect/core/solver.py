@@ -34,7 +34,10 @@ class Status(StrEnum):
 
 
 _MESSAGES = {
-    Status.CONVERGED: "The design is within the tolerance of the optimum.",
+    Status.CONVERGED: (
+        "The design's weights are within the tolerance of the optimum; what is lost by whole pairs "
+        "shows in the gap of the selection."
+    ),
     Status.PASS_LIMIT: (
         "The passes ran out before the tolerance was met; gap says how far at most the design is "
         "from the optimum. Raise max_passes or the tolerance, or use it as it is."
