@@ -8,6 +8,7 @@ from pairselect.core.arrays import DesignError
 from pairselect.core.bradley_terry import BradleyTerryFit, fit_bradley_terry
 from pairselect.core.choice import Allocation, RidgeSweep, allocation, ridge_sweep
 from pairselect.core.curve import BudgetCurve, budget_curve
+from pairselect.core.design import Design, Status
 from pairselect.core.diagnostics import (
     LengthReport,
     NearDuplicates,
@@ -23,7 +24,7 @@ from pairselect.core.random_pairs import random_objectives
 from pairselect.core.reduction import Reduction, ReductionSettings, reduce_features
 from pairselect.core.rounds import Round, next_round
 from pairselect.core.selection import METHODS, Selection, describe_selection, select_pairs
-from pairselect.core.solver import Design, Status, solve, solve_trace_design
+from pairselect.core.solver import solve, solve_trace_design
 from pairselect.core.strategies import (
     STRATEGIES,
     Request,

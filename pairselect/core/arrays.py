@@ -14,6 +14,6 @@ class DesignError(ValueError):
 
 
 def information_factor(logit: FloatArray) -> FloatArray:
-    """4σ′(u), the information of a label at logit u over that at logit 0; any shape, in (0, 1]."""
+    """4σ′(u), the information of a label at logit u over that at logit 0; any shape, 0 to 1."""
     e = np.exp(-np.abs(logit))
     return np.asarray(4 * e / (1 + e) ** 2)

@@ -8,13 +8,9 @@ import numpy as np
 
 from pairselect.core.arrays import FloatArray, IntArray
 from pairselect.core.problem import TraceProblem
+from pairselect.core.random_pairs import uniform_sample
 from pairselect.core.selection import Selection, best_within_caps, describe_selection
-from pairselect.core.strategies import (
-    Request,
-    sample_proportional,
-    strategy,
-    uniform_sample,
-)
+from pairselect.core.strategies import Request, sample_proportional, strategy
 
 # hybrid: the diverse subset is this many times the budget.
 DIVERSE = 3
@@ -89,7 +85,11 @@ def k_center(request: Request) -> Selection:
 
 @strategy("max_gap", summary="The pairs whose scores differ most.", needs=("scores",))
 def max_gap(request: Request) -> Selection:
-    """The largest score gaps; ties at random where there is a generator, else by id."""
+    """The largest score gaps; ties at random where there is a generator, else by id.
+
+    Without caps the inclusion probability of a tied pair is that of the draw; with caps it is
+    reported as 1, as it depends on the prompts of the others.
+    """
     return _by_gap(request, request.problem.pool.candidate_ids(), -1.0)
 
 
@@ -147,7 +147,13 @@ def farthest_first(problem: TraceProblem, count: int) -> IntArray:
 def _by_gap(request: Request, ids: IntArray, sign: float) -> Selection:
     gap: FloatArray = request.problem.pool.score_gaps(ids)
     tie = np.zeros(ids.size) if request.rng is None else request.rng.random(ids.size)
-    return _take(request, ids[np.lexsort((tie, sign * gap))])
+    chosen = _take(request, ids[np.lexsort((tie, sign * gap))])
+    if request.rng is None or request.problem.max_per_prompt is not None:
+        return chosen
+    its_gap = request.problem.pool.score_gaps(request.problem.pool.pair_ids(chosen.pairs))
+    last = (sign * its_gap).max()  # of the pairs tied with the last, some were drawn
+    chance = np.count_nonzero(sign * its_gap == last) / np.count_nonzero(sign * gap == last)
+    return replace(chosen, inclusion_probability=np.where(sign * its_gap == last, chance, 1.0))
 
 
 def _take(request: Request, ranked: IntArray) -> Selection:

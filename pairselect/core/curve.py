@@ -10,7 +10,7 @@ import numpy as np
 
 from pairselect.core.arrays import DesignError, FloatArray, IntArray
 from pairselect.core.problem import TraceProblem
-from pairselect.core.random_pairs import random_objectives, uniform_objective
+from pairselect.core.random_pairs import random_objectives
 from pairselect.core.solver import Mixture
 
 # Doubling the labels halves the loss while every label is as good as the last. Half of that is
@@ -23,8 +23,8 @@ MAX_PASSES = 20
 class BudgetCurve:
     """Predicted loss Φ(n)/n against the number of labels n.
 
-    The expected gap in the RLHF objective is proportional to it, with one factor for the whole
-    curve: (β/2) tr(W H⁻¹)/n with H = σ′(0) (λI + Σ_D), so 2β Φ/n.
+    The expected gap in the RLHF objective is proportional to it, to first order about θ₀ and the
+    bias of the fit left out: (1/2β) tr(W H⁻¹)/n with H = σ′(0) (λI + Σ_D), so 2Φ/(βn).
 
     Attributes
     ----------
@@ -53,11 +53,14 @@ class BudgetCurve:
     equivalent: FloatArray
     worth: float
     knee: int | None
-    uniform_budgets: IntArray = field(repr=False)  # a finer grid, up to all pairs
+    uniform_budgets: IntArray = field(repr=False)  # a finer grid, from 1 to all pairs
     uniform_losses: FloatArray = field(repr=False)
 
     def random_labels(self, loss: float) -> float:
-        """How many random pairs bring this loss Φ/n, between points in log-log; inf if none."""
+        """How many random pairs bring this loss Φ/n, between points in log-log.
+
+        1 if one pair does; inf if all that the caps allow do not.
+        """
         return float(_random_labels(self.uniform_budgets, self.uniform_losses, np.array(loss)))
 
 
@@ -111,6 +114,8 @@ def budget_curve(
     most = problem.pool.reachable(problem.max_per_prompt)
     n = _budgets(problem, most, budgets)
     grid = np.union1d(n, _geometric(int(n[0]), most, 2 * n.size))
+    if problem.ridge > 0:  # without a ridge, few pairs leave a direction unidentified
+        grid = np.union1d(grid, _geometric(1, int(n[0]), n.size))
     random = random_objectives([_at_budget(problem, int(k)) for k in grid], draws=draws, rng=rng)
     random /= grid
     objective, bound = _designed_objectives(problem, n, tolerance)
@@ -168,7 +173,7 @@ def _designed_objectives(
     for k in reversed(range(budgets.size)):
         here = _at_budget(problem, int(budgets[k]))
         if here.budget == problem.pool.n_pairs:
-            objectives[k] = bounds[k] = uniform_objective(here)  # every pair, so no choice
+            objectives[k] = bounds[k] = here.uniform_objective  # every pair, so no choice
             continue
         if mixture is None:
             mixture = Mixture(here)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from pairselect.core import blocks
 from pairselect.core.arrays import DesignError, FloatArray, IntArray
 from pairselect.core.pool import CandidatePool
 from pairselect.core.targets import effective_rank, semidefinite
@@ -109,17 +108,9 @@ def near_duplicates(
 
 def _mean_square(pool: CandidatePool) -> float:
     """Mean ‖g_e‖² over the candidate pairs, whatever information their labels carry."""
-    if pool.n_pairs <= pool.barred.size:
-        return _sum_of_squares(pool, pool.candidate_ids()) / pool.n_pairs
-    # Over all pairs of a prompt, Σ ‖g‖² = K Σ_k ‖φ_k − φ̄‖².
-    every = float(np.sum(pool.sizes[pool.prompt_of_row, None] * pool.centred**2))
-    return max(every - _sum_of_squares(pool, pool.barred), 0.0) / pool.n_pairs
-
-
-def _sum_of_squares(pool: CandidatePool, ids: IntArray) -> float:
-    step = max(1, blocks.CHUNK_ENTRIES // pool.dimension)
-    parts = (pool.differences(ids[k : k + step]) for k in range(0, ids.size, step))
-    return sum(float(np.sum(g**2)) for g in parts)
+    if pool.rewards is not None:
+        pool = pool.without_rewards()
+    return float(np.trace(pool.uniform_information))
 
 
 def _closest(

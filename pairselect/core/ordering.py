@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pairselect.core.arrays import FloatArray, IntArray
+from pairselect.core.design import Design
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, trace_problem
 from pairselect.core.selection import Selection
-from pairselect.core.solver import Design
 
 # Steps between two fresh factorisations, which stop the drift of the rank-one updates and drop
 # the rows already placed.

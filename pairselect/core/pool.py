@@ -56,6 +56,9 @@ class CandidatePool:
         Rows, d, prompts with at least two completions, candidate pairs.
     pairs_per_prompt : (n_prompts,) integers
         Candidate pairs of each prompt.
+    prompt_labels : (n_prompts,) integers
+        The label in `prompt_index` of each prompt: the order of all arrays that have one entry a
+        prompt. Prompts with fewer completions come first.
 
     Raises
     ------
@@ -99,6 +102,8 @@ class CandidatePool:
         self.prompt_of_row: IntArray = np.concatenate(
             [b.first_prompt + np.repeat(np.arange(b.n_prompts), b.size) for b in self.blocks]
         )
+        starts = np.cumsum([0] + [b.size for b in self.blocks for _ in range(b.n_prompts)])[:-1]
+        self.prompt_labels: IntArray = labels[self.rows[starts]]
         self.sizes: IntArray = np.concatenate([np.full(b.n_prompts, b.size) for b in self.blocks])
         self.centred = self._centre(table[self.rows])  # (rows, d), each prompt's mean at zero
         self.log_probs = self._known(log_probs, "log_probs")
@@ -190,6 +195,13 @@ class CandidatePool:
         other._bar(np.union1d(self.barred, ids))
         return other
 
+    def without_rewards(self) -> CandidatePool:
+        """The same pool, where every label carries as much as at logit 0; it shares the arrays."""
+        other = copy(self)
+        other.__dict__.pop("uniform_information", None)
+        other.rewards = None
+        return other
+
     def restricted_to(self, ids: IntArray) -> CandidatePool:
         """The same pool with only those of its candidate pairs; it shares the arrays."""
         return self.without(np.setdiff1d(self.candidate_ids(), ids, assume_unique=True))
@@ -278,6 +290,16 @@ class CandidatePool:
     def uniform_information(self) -> FloatArray:
         """Σ_uniform, the mean of g gᵀ over all candidate pairs, shape (d, d)."""
         return self.spread_information(np.full(self.n_prompts, 1.0 / self.n_pairs))
+
+    @cached_property
+    def mean_square_difference(self) -> float:
+        """Mean ‖g‖² over all pairs within prompts, candidates or not: the unit of a prior on θ.
+
+        The K(K−1)/2 pairs of a prompt sum to K Σ_k ‖φ_k − φ̄‖².
+        """
+        square = np.sum(self.centred**2, axis=1)
+        total = np.sum(self.sizes[self.prompt_of_row] * square)
+        return float(total / np.sum(self.sizes * (self.sizes - 1) / 2))
 
     @cached_property
     def single(self) -> FloatArray:

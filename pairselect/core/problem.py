@@ -138,11 +138,9 @@ class TraceProblem:
 
     @cached_property
     def has_full_rank(self) -> bool:
-        """Whether prior and pool together vary in every direction."""
-        d = self.pool.dimension
-        prior = self.base_information - self.ridge * np.eye(d)
-        spectrum = np.linalg.eigvalsh(prior + self.pool.uniform_information)
-        return bool(spectrum[0] > d * np.finfo(np.float64).eps * spectrum[-1])
+        """Whether the pairs of the pool vary in every direction."""
+        spectrum = np.linalg.eigvalsh(self.pool.uniform_information)
+        return bool(spectrum[0] > self.pool.dimension * np.finfo(np.float64).eps * spectrum[-1])
 
     def selection_information(self, ids: IntArray) -> FloatArray:
         """Σ_D of the design that puts 1/n on each of n pairs."""
@@ -154,17 +152,34 @@ class TraceProblem:
         most = self.budget if self.max_per_prompt is None else self.max_per_prompt
         return np.broadcast_to(np.asarray(most, dtype=np.int64), self.pool.n_prompts)
 
-    def informs_every_direction(self, n: int) -> bool:
-        """Whether n pairs beside the prior can inform every direction of the features."""
+    def informs_every_direction(self, n: int, *, least: float = 0.0) -> bool:
+        """Whether n pairs beside the prior can inform every direction of the features.
+
+        The prior informs a direction if what it holds there is more than rounding, and at least
+        `least` times what a label carries.
+        """
         d = self.pool.dimension
-        prior = self.base_information - self.ridge * np.eye(d)
-        return bool(n + np.linalg.matrix_rank(prior, hermitian=True) >= d)
+        values = np.linalg.eigvalsh(self.prior_information)
+        rounding = d * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
+        label = float(np.trace(self.pool.uniform_information)) / self.budget
+        return bool(n + np.count_nonzero(values > max(rounding, least * label)) >= d)
+
+    @property
+    def prior_information(self) -> FloatArray:
+        """What is held beside the ridge, (d, d)."""
+        return self.base_information - self.ridge * np.eye(self.pool.dimension)
 
     @property
     def uniform_objective(self) -> float:
         """Φ when every candidate pair is as likely as the cap allows: uniform, in the limit."""
-        rate = self.uniform_rate() / self.budget
-        return self.at(self.pool.spread_information(rate)).objective
+        return self.at(self.uniform_information).objective
+
+    @property
+    def uniform_information(self) -> FloatArray:
+        """Σ_D of the uniform design, (d, d); without caps the same for every budget."""
+        if self.max_per_prompt is None:
+            return self.pool.uniform_information
+        return self.pool.spread_information(self.uniform_rate() / self.budget)
 
     def uniform_rate(self) -> FloatArray:
         """Inclusion probability of each prompt's pairs, (n_prompts,), under uniform choice.
@@ -200,22 +215,28 @@ def trace_problem(
         raise DesignError(f"The budget is {n} but the pool has {pool.n_pairs} pairs; lower it.")
     if n > pool.reachable(m):
         raise DesignError(
-            f"The budget is {n} but at most {_named(m)} a prompt allow {pool.reachable(m)} (the "
-            f"pool has {pool.n_pairs}); lower the budget or raise max_per_prompt."
+            f"The budget is {n} but {_named(m)} allow {pool.reachable(m)} (the pool has "
+            f"{pool.n_pairs}); lower the budget or raise max_per_prompt."
         )
     if not isinstance(ridge, Real) or not np.isfinite(ridge) or ridge < 0:
         raise DesignError(f"ridge must be a number from 0 up; got {ridge!r}.")
 
     d = pool.dimension
-    lam = ridge * float(np.trace(pool.uniform_information)) / d
+    total = float(np.trace(pool.uniform_information))
+    if total == 0:
+        raise DesignError(
+            "No label would tell anything: the pairs that are left have equal features or are "
+            "settled already; enlarge the pool."
+        )
+    lam = ridge * total / d
     base = lam * np.eye(d)
     if prior_information is not None:
         base += semidefinite(prior_information, d, "prior_information")
     if prior_sd is not None:
         if not isinstance(prior_sd, Real) or not np.isfinite(prior_sd) or prior_sd <= 0:
             raise DesignError(f"prior_sd must be a number above 0; got {prior_sd!r}.")
-        base += 4 * float(np.trace(pool.uniform_information)) / (n * prior_sd**2) * np.eye(d)
-    if lam == 0:
+        base += 4 * pool.mean_square_difference / (n * prior_sd**2) * np.eye(d)
+    if ridge == 0:
         spectrum = np.linalg.eigvalsh(base + pool.uniform_information)
         if spectrum[0] <= d * np.finfo(float).eps * spectrum[-1]:
             raise DesignError(
@@ -241,22 +262,30 @@ def one_pair_per_prompt(pool: CandidatePool, **settings: Any) -> TraceProblem:
 
 
 def _cap(value: Cap, pool: CandidatePool) -> Cap:
-    if value is None or not isinstance(value, np.ndarray):
-        return None if value is None else _count(value, "max_per_prompt")
-    if value.shape != (pool.n_prompts,) or value.dtype.kind not in "iu" or value.min() < 0:
+    if value is None:
+        return None
+    caps = np.asarray(value)
+    if caps.ndim == 0:
+        return _count(value, "max_per_prompt")
+    if caps.shape != (pool.n_prompts,) or caps.dtype.kind not in "iu" or caps.min() < 0:
         raise DesignError(
-            f"max_per_prompt must be a number, or {pool.n_prompts} whole numbers from 0 up."
+            f"max_per_prompt must be a number, or {pool.n_prompts} whole numbers from 0 up, one "
+            "for each of the pool's prompt_labels."
         )
-    return value.astype(np.int64)
+    return caps.astype(np.int64)
 
 
 def _named(cap: Cap) -> str:
-    return "its own number of pairs" if isinstance(cap, np.ndarray) else f"{cap} pairs"
+    return (
+        "the caps of the prompts"
+        if isinstance(cap, np.ndarray)
+        else f"at most {cap} pairs a prompt"
+    )
 
 
-def _count(value: int, name: str) -> int:
+def _count(value: object, name: str) -> int:
     try:
-        number = index(value)
+        number = index(value)  # type: ignore[arg-type]  # what is no number is refused
     except TypeError:
         raise DesignError(f"{name} must be a whole number; got {value!r}.") from None
     if number < 1:

@@ -44,19 +44,8 @@ def random_objectives(
             for totals in (_drawn_information(few, rng) for _ in range(draws))
         ]
     ).mean(axis=0)
-    limit = [uniform_objective(p) for p in problems[len(few) :]]
+    limit = [p.uniform_objective for p in problems[len(few) :]]
     return np.concatenate([drawn, limit])
-
-
-def uniform_objective(problem: TraceProblem) -> float:
-    return problem.at(uniform_information(problem)).objective
-
-
-def uniform_information(problem: TraceProblem) -> FloatArray:
-    """Σ_D of the uniform design; without caps it is the same for every budget, and cached."""
-    if problem.max_per_prompt is None:
-        return problem.pool.uniform_information
-    return problem.pool.spread_information(problem.uniform_rate() / problem.budget)
 
 
 def _drawn_information(problems: list[TraceProblem], rng: np.random.Generator) -> list[FloatArray]:
@@ -101,3 +90,9 @@ def random_ranks(problem: TraceProblem, rng: np.random.Generator) -> IntArray:
         first[x] + rng.choice(pairs[x], count[x], replace=False) for x in np.flatnonzero(count)
     ]
     return np.concatenate(drawn)
+
+
+def uniform_sample(problem: TraceProblem, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+    """Ids (n,) of random candidate pairs and their inclusion probabilities (n,)."""
+    ids = problem.pool.candidate_ids(np.sort(random_ranks(problem, rng)))
+    return ids, problem.uniform_rate()[problem.pool.pair_prompts(ids)]

@@ -73,7 +73,8 @@ def next_round(
         Of the fit; by default the evidence chooses it.
     design_prior : bool
         Whether the fit's prior counts as information in the design too, as `prior_sd` does in
-        `solve_trace_design`: M is then, times n/4, the precision of the posterior.
+        `solve_trace_design`: up to the ridge, M is then, times n/4, the precision
+        of the posterior.
     excluded : (k, 2) integers, optional
         Further pairs that may not be chosen, such as those that wait for their label.
     **settings

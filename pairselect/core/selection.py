@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pairselect.core.arrays import BoolArray, DesignError, FloatArray, IntArray
+from pairselect.core.design import Design, Status
 from pairselect.core.exchange import exchange_pairs
 from pairselect.core.problem import UNIDENTIFIED, TraceProblem
 from pairselect.core.sampling import systematic_sample
-from pairselect.core.solver import Design, Status
 
 METHODS = ("exact", "randomized")
 
@@ -156,6 +156,10 @@ def _draw(design: Design, rng: np.random.Generator) -> tuple[IntArray, FloatArra
     return design.pair_ids[place], probability[place]
 
 
+# A prior that holds less than a tenth of a label on a direction does not settle it.
+LEAST_PRIOR = 0.1
+
+
 def describe_selection(
     problem: TraceProblem,
     ids: IntArray,
@@ -176,7 +180,7 @@ def describe_selection(
         admissible = max(lower_bound, design.lower_bound)
         if design.problem.pool.n_pairs == problem.pool.n_pairs:  # all pairs were admitted
             lower_bound = admissible
-    if not problem.informs_every_direction(ids.size):
+    if not problem.informs_every_direction(ids.size, least=LEAST_PRIOR):
         status = Status.FEW_PAIRS
     g = problem.pool.differences(ids)
     return Selection(

@@ -2,110 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
-
 import numpy as np
 import numpy.typing as npt
 
-from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
+from pairselect.core.arrays import Cap, FloatArray, IntArray
+from pairselect.core.design import (
+    MAX_PASSES,
+    SMALLEST_FAST_TOLERANCE,
+    TOLERANCE,
+    Certificate,
+    Design,
+    check_limits,
+    describe_design,
+)
 from pairselect.core.pool import CandidatePool
-from pairselect.core.problem import Point, TraceProblem, trace_problem
-from pairselect.core.targets import effective_rank
+from pairselect.core.problem import TraceProblem, trace_problem
 
-# The exact choice comes within 0.2 to 2% of the optimum; the bound must be as near to tell.
-TOLERANCE = 0.003
-MAX_PASSES = 100
-
-
-class Status(StrEnum):
-    """How a solve ended; `message` says what to do next."""
-
-    CONVERGED = "converged"
-    PASS_LIMIT = "pass_limit"  # noqa: S105
-    EVERY_PAIR = "every_pair"
-    RANK_DEFICIENT = "rank_deficient"
-    FEW_PAIRS = "few_pairs"
-    RULE = "rule"
-
-    @property
-    def message(self) -> str:
-        return _MESSAGES[self]
-
-
-_MESSAGES = {
-    Status.CONVERGED: (
-        "The design's weights are within the tolerance of the optimum; what is lost by whole pairs "
-        "shows in the gap of the selection."
-    ),
-    Status.PASS_LIMIT: (
-        "The passes ran out before the tolerance was met; gap says how far at most the design is "
-        "from the optimum. Raise max_passes or the tolerance, or use it as it is."
-    ),
-    Status.EVERY_PAIR: (
-        "The budget equals the number of candidate pairs, so all are chosen; lower the budget or "
-        "enlarge the pool to have a choice."
-    ),
-    Status.RANK_DEFICIENT: (
-        "Within the tolerance, but the completions of the pool do not vary in every direction of "
-        "the features, and there the ridge decides; reduce the features to fewer dimensions."
-    ),
-    Status.FEW_PAIRS: (
-        "There are fewer pairs than dimensions, so no choice can inform every direction and the "
-        "gap says little; label at least two pairs a dimension, or reduce the features to fewer."
-    ),
-    Status.RULE: (
-        "Chosen by a rule that does not look at the objective; gap says how much the best choice "
-        "could lower it at most."
-    ),
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Design:
-    """A capped design and the certificate of how good it is.
-
-    Attributes
-    ----------
-    pairs : (s, 2) integers
-        The support: rows of `features`, the first below the second.
-    weights : (s,) array
-        w_e in (0, 1/n], summing to 1; the inclusion probability of a pair is n·w_e.
-    objective : float
-        Φ at the weights.
-    lower_bound : float
-        No design, and so no choice of n pairs, has a smaller Φ.
-    gap : float
-        objective / lower_bound − 1.
-    uniform_objective : float
-        Φ of the uniform design under the same caps.
-    passes : int
-        Passes of the linear oracle over all pairs.
-    status : Status
-    condition_number : float
-        Of M at the design.
-    target_rank : float
-        Effective rank of W, (Σ eigenvalues)² / Σ eigenvalues².
-    problem : TraceProblem
-        What was solved, with the pool.
-    """
-
-    pairs: IntArray = field(repr=False)
-    weights: FloatArray = field(repr=False)
-    objective: float
-    lower_bound: float
-    uniform_objective: float
-    passes: int
-    status: Status
-    condition_number: float
-    target_rank: float
-    problem: TraceProblem = field(repr=False)
-    pair_ids: IntArray = field(repr=False)
-    information: FloatArray = field(repr=False)  # Σ_D, (d, d)
-
-    @property
-    def gap(self) -> float:
-        return max(self.objective / self.lower_bound - 1, 0.0)
+# Corrections stop when the gap within the known choices is this share of the gap over all pairs.
+CORRECTION = 0.5
+MAX_CORRECTIONS = 30
 
 
 def solve_trace_design(
@@ -133,7 +48,8 @@ def solve_trace_design(
         Relative: λ = ridge · tr(Σ_uniform) / d, so that the unit of the features does not matter.
         0 is allowed where the pool varies in every direction.
     max_per_prompt : int or (n_prompts,) integers, optional
-        m, the most pairs of one prompt; an array has one entry a prompt, in the pool's order.
+        m, the most pairs of one prompt; an array has one entry for each of the pool's
+        `prompt_labels`.
     tolerance : float
         Stop when Φ is certified to be within this fraction of the optimum; above 0.
     target : {"samples", "policy", "fitted"} or (d, d) array
@@ -144,16 +60,17 @@ def solve_trace_design(
         out of Σ_D.
     prior_sd : float, optional
         Add the information of the prior of `fit_bradley_terry`, under which the logit of a random
-        pair has this standard deviation: 4 tr(Σ_uniform) / (n prior_sd²) on every direction. With
-        few labels a dimension the design then leaves alone what the fit will shrink anyway. 1 is
-        moderate: the better of a random pair wins 69% of the time.
+        pair has this standard deviation: 4/(n prior_sd²) times the mean ‖g‖² over all pairs, on
+        every direction. With few labels a dimension the design then leaves alone what the fit will
+        shrink anyway. 1 is moderate: the better of a random pair wins 67% of the time.
     max_passes : int
         The most passes of the oracle over all pairs; at least 1.
 
     Returns
     -------
     Design
-        With status ``converged``, ``pass_limit`` or ``every_pair``; the certificate holds in all.
+        With status ``converged``, ``pass_limit``, ``every_pair`` or ``rank_deficient``; the
+        certificate holds in all.
 
     Raises
     ------
@@ -195,86 +112,6 @@ def solve(
         uniform_objective=uniform_objective,
         tolerance=tolerance,
     )
-
-
-def check_limits(tolerance: float, max_passes: int) -> None:
-    """Raise `DesignError` for a tolerance or a number of passes that cannot be met."""
-    if not 0 < tolerance < float("inf"):
-        raise DesignError(f"tolerance must be a number above 0; got {tolerance}.")
-    if max_passes < 1:
-        raise DesignError(f"max_passes must be at least 1; got {max_passes}.")
-
-
-class Certificate:
-    """The best lower bound found, and the passes of the oracle that it took.
-
-    Passes that only look for a direction are in float32, and what they say about the bound is a
-    promise. `prove` makes it a fact, by a pass in float64 where the best bound was promised.
-    """
-
-    def __init__(self, problem: TraceProblem, *, fast: bool) -> None:
-        self.problem, self.fast = problem, fast
-        self.promised, self.lower_bound, self.passes = 0.0, 0.0, 0
-        self._promising: Point | None = None
-
-    def look(self, point: Point) -> IntArray:
-        """One pass: the best pairs at the point, (n,) ids."""
-        ids, bound = self.problem.best_pairs(point, exact=not self.fast)
-        self.passes += 1
-        if bound > self.promised:
-            self.promised, self._promising = bound, point
-        if not self.fast:
-            self.lower_bound = self.promised
-        return ids
-
-    def prove(self) -> None:
-        """Make `lower_bound` valid in float64."""
-        if self.fast and self._promising is not None:
-            self.passes += 1
-            bound = self.problem.best_pairs(self._promising)[1]
-            self.lower_bound = max(self.lower_bound, bound)
-
-
-def describe_design(
-    problem: TraceProblem,
-    weighted: tuple[IntArray, FloatArray],
-    *,
-    information: FloatArray,
-    certificate: Certificate,
-    uniform_objective: float,
-    tolerance: float,
-) -> Design:
-    """A `Design` from the ids and weights (s,) of its support and what is known of it."""
-    support, weights = weighted
-    objective = problem.at(information).objective
-    lower_bound = certificate.lower_bound
-    if problem.budget == problem.pool.n_pairs:
-        status, lower_bound = Status.EVERY_PAIR, objective
-    elif objective / lower_bound - 1 > tolerance:
-        status = Status.PASS_LIMIT
-    else:
-        status = Status.CONVERGED if problem.has_full_rank else Status.RANK_DEFICIENT
-    return Design(
-        pairs=problem.pool.pair_rows(support),
-        weights=weights,
-        objective=objective,
-        lower_bound=lower_bound,
-        uniform_objective=uniform_objective,
-        passes=certificate.passes,
-        status=status,
-        condition_number=float(np.linalg.cond(problem.base_information + information)),
-        target_rank=effective_rank(problem.target),
-        problem=problem,
-        pair_ids=support,
-        information=information,
-    )
-
-
-# A pass in float32 ranks d_e with a relative error of about 1e-5, and must not decide when to stop.
-SMALLEST_FAST_TOLERANCE = 1e-3
-# Corrections stop when the gap within the known choices is this share of the gap over all pairs.
-CORRECTION = 0.5
-MAX_CORRECTIONS = 30
 
 
 class Mixture:
@@ -347,7 +184,8 @@ class Mixture:
             )
         support, place = np.unique(np.concatenate(ids), return_inverse=True)
         total = np.bincount(place, weights=np.concatenate(weights))
-        return support, np.minimum(total, 1 / problem.budget)
+        used = total > 0  # a cap of 0 leaves its prompt none
+        return support[used], np.minimum(total[used], 1 / problem.budget)
 
     def _step(self, direction: FloatArray, limit: float) -> float:
         return self.problem.step(self.information, direction, limit)

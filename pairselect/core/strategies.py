@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray
+from pairselect.core.design import TOLERANCE, Design, Status
 from pairselect.core.log_det import LogDetProblem
 from pairselect.core.pool import CandidatePool
 from pairselect.core.problem import TraceProblem, trace_problem
-from pairselect.core.random_pairs import random_ranks
+from pairselect.core.random_share import beside_random
 from pairselect.core.sampling import proportional_probabilities, systematic_sample
 from pairselect.core.selection import (
     Selection,
@@ -26,7 +27,7 @@ from pairselect.core.selection import (
     select_ids,
     select_pairs,
 )
-from pairselect.core.solver import TOLERANCE, Design, solve
+from pairselect.core.solver import solve
 from pairselect.core.vertex import solve_vertex_design
 
 # Share of the pairs, those with the largest score gap, that trace_gap chooses among. In the first
@@ -148,7 +149,16 @@ def choose_pairs(
     )
     request = Request(problem, tolerance, method, rng, keep)
     n_random = round(random_share * budget)
-    return _mixed(chosen, request, n_random) if n_random else chosen.choose(request)
+    if n_random == 0 or chosen.name == "uniform":
+        return chosen.choose(request)
+    if n_random == budget:
+        return STRATEGIES["uniform"].choose(request)
+    return beside_random(
+        problem,
+        n_random,
+        request.generator(),
+        lambda rest: chosen.choose(replace(request, problem=rest)),
+    )
 
 
 def strategy_for(pool: CandidatePool, name: str) -> Strategy:
@@ -207,7 +217,7 @@ def trace_vertex(request: Request) -> Selection:
     design = solve_vertex_design(request.problem, tolerance=request.tolerance)
     weights = np.zeros(request.problem.pool.n_pairs)
     weights[np.searchsorted(request.problem.pool.candidate_ids(), design.pair_ids)] = design.weights
-    return sample_proportional(request, weights)
+    return _with_status(sample_proportional(request, weights), design)
 
 
 @strategy("d_optimal", summary="The pairs that tell most about the parameters: log det.")
@@ -216,7 +226,16 @@ def d_optimal(request: Request) -> Selection:
     problem = request.problem
     design = solve(LogDetProblem.of(problem), tolerance=request.tolerance)
     ids, probability = select_ids(design, method=request.method, rng=request.rng)
-    return describe_selection(problem, ids, probability)
+    return _with_status(describe_selection(problem, ids, probability), design)
+
+
+def _with_status(selection: Selection, design: Design) -> Selection:
+    """A choice by another criterion than Φ says so, unless its solver stopped early."""
+    return (
+        replace(selection, status=design.status)
+        if design.status is Status.PASS_LIMIT
+        else selection
+    )
 
 
 # --- what strategies share ------------------------------------------------------------------
@@ -245,12 +264,6 @@ def widest_gaps(problem: TraceProblem, keep: float) -> IntArray:
     return found
 
 
-def uniform_sample(problem: TraceProblem, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
-    """Ids (n,) of random candidate pairs and their inclusion probabilities (n,)."""
-    ids = problem.pool.candidate_ids(np.sort(random_ranks(problem, rng)))
-    return ids, problem.uniform_rate()[problem.pool.pair_prompts(ids)]
-
-
 # No weight is below this share of the largest, so that any budget can be met.
 SMALLEST_WEIGHT = 1e-12
 
@@ -272,66 +285,3 @@ def sample_proportional(request: Request, weights: FloatArray) -> Selection:
         max_per_group=problem.max_per_prompt,
     )
     return describe_selection(problem, ids[place], probability[place])
-
-
-def _mixed(chosen: Strategy, request: Request, n_random: int) -> Selection:
-    """`n_random` random pairs, and the strategy's choice of the rest given those.
-
-    With k of n pairs drawn, M = λI + prior + Σ_random/n + Σ_rest/n. In the unit of the rest, whose
-    weights are 1/(n − k), that is n/(n − k) times as much, and Φ is (n − k)/n of what it was.
-    """
-    problem, n = request.problem, request.problem.budget
-    pool = problem.pool
-    if n_random == n:
-        return STRATEGIES["uniform"].choose(request)
-    drawn, chance = uniform_sample(replace(problem, budget=n_random), request.generator())
-    counts = np.bincount(pool.pair_prompts(drawn), minlength=pool.n_prompts)
-    scale = n / (n - n_random)
-    held = pool.information(drawn, np.full(n_random, 1 / n))
-    rest = replace(
-        problem,
-        pool=pool.without(drawn),
-        budget=n - n_random,
-        max_per_prompt=None if problem.max_per_prompt is None else problem.most_per_prompt - counts,
-        ridge=problem.ridge * scale,
-        base_information=scale * (problem.base_information + held),
-    )
-    designed = chosen.choose(replace(request, problem=rest))
-    ids = np.concatenate([drawn, pool.pair_ids(designed.pairs)])
-    probability = np.concatenate([chance, designed.inclusion_probability])
-    mixed = describe_selection(problem, ids, probability)
-    chosen_ids = pool.pair_ids(mixed.pairs)
-    mixed = replace(
-        mixed,
-        admissible_bound=max(mixed.lower_bound, designed.admissible_bound * scale),
-        is_random=np.isin(chosen_ids, [*drawn, *pool.pair_ids(designed.pairs)[designed.is_random]]),
-        status=designed.status,
-    )
-    if designed.design is None:
-        return mixed
-    design = _with_drawn(designed.design, problem, drawn, held)
-    projection = problem.at(design.information).projection
-    return replace(
-        mixed,
-        design=design,
-        sensitivity=np.sum((pool.information_vectors(chosen_ids) @ projection) ** 2, axis=1),
-    )
-
-
-def _with_drawn(design: Design, problem: TraceProblem, drawn: IntArray, held: FloatArray) -> Design:
-    """A design of the rest as one of all n pairs, in their unit: the drawn ones have 1/n each."""
-    scale = problem.budget / (problem.budget - drawn.size)
-    ids = np.concatenate([drawn, design.pair_ids])
-    weights = np.concatenate([np.full(drawn.size, 1 / problem.budget), design.weights / scale])
-    order = np.argsort(ids)
-    return replace(
-        design,
-        pairs=problem.pool.pair_rows(ids[order]),
-        weights=weights[order],
-        objective=design.objective * scale,
-        lower_bound=design.lower_bound * scale,
-        uniform_objective=design.uniform_objective * scale,
-        problem=problem,
-        pair_ids=ids[order],
-        information=held + design.information / scale,
-    )

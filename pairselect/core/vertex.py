@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pairselect.core.arrays import IntArray
-from pairselect.core.problem import TraceProblem
-from pairselect.core.solver import (
+from pairselect.core.design import (
     SMALLEST_FAST_TOLERANCE,
     TOLERANCE,
     Certificate,
@@ -17,6 +16,7 @@ from pairselect.core.solver import (
     check_limits,
     describe_design,
 )
+from pairselect.core.problem import TraceProblem
 
 
 def solve_vertex_design(

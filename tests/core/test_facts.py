@@ -265,6 +265,8 @@ def test_central_differences_approach_minus_d_as_the_square_of_the_step(rng, rid
     ids = pool.candidate_ids()
     w = rng.dirichlet(np.full(pool.n_pairs, evenness))
     d = sensitivity(problem, w)
+    mean = problem.at(pool.information(ids, w)).mean_sensitivity
+    assert mean == pytest.approx(d @ w, rel=1e-9)
     heavy = np.where(np.arange(pool.n_pairs) == np.argmax(w * d), w, 0)  # along one coordinate
     segment = rng.dirichlet(np.full(pool.n_pairs, evenness)) - w
     half = np.where(rng.random(pool.n_pairs) < 0.5, w, -w)

@@ -43,33 +43,6 @@ def test_objective_equals_the_definition(rng, budget, prior):
     assert point.objective == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("step", [1e-1, 1e-2, 1e-3, 1e-4, 1e-5])
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
-def test_gradient_is_minus_the_sensitivity(rng, step, scale):
-    """A central difference errs by O(step²) of the relative change."""
-    base = make_ragged(rng)
-    pool = CandidatePool(scale * base.centred, base.prompt_of_row)
-    problem = trace_problem(pool, budget=10)
-    ids = pool.candidate_ids()
-    w, towards = random_weights(rng, problem), random_weights(rng, problem) - 1 / pool.n_pairs
-    point = problem.at(pool.information(ids, w))
-    d = np.sum((pool.differences(ids) @ point.projection) ** 2, axis=1)
-
-    def value(t):
-        return problem.at(
-            pool.information(ids, w)
-            + t
-            * (
-                pool.information(ids, np.maximum(towards, 0))
-                - pool.information(ids, np.maximum(-towards, 0))
-            )
-        ).objective
-
-    slope = (value(step) - value(-step)) / (2 * step)
-    assert slope == pytest.approx(-d @ towards, rel=max(30 * step**2, 1e-8))
-    assert point.mean_sensitivity == pytest.approx(d @ w, rel=1e-10)
-
-
 def test_objective_is_convex_along_segments(rng):
     pool = make_ragged(rng)
     problem = trace_problem(pool, budget=8)
@@ -104,20 +77,6 @@ def test_bound_of_any_point_is_below_every_feasible_design(rng, cap, prior):
         d = np.sum((pool.differences(ids) @ point.projection) ** 2, axis=1)
         G = max(d.mean() - point.mean_sensitivity, 0)
         assert point.objective - G - 1e-12 <= bound <= best.objective * (1 + 1e-12)
-
-
-def test_oracle_minimises_the_linearisation_over_feasible_choices(rng):
-    pool = make_ragged(rng)
-    problem = trace_problem(pool, budget=6, max_per_prompt=1)
-    point = problem.at(pool.uniform_information)
-    ids, _ = problem.best_pairs(point)
-    assert len(set(ids)) == 6
-    assert np.bincount(pool.pair_prompts(ids)).max() == 1
-    every = pool.candidate_ids()
-    d = np.sum((pool.differences(every) @ point.projection) ** 2, axis=1)
-    best = np.sort([d[pool.pair_prompts(every) == p].max() for p in range(pool.n_prompts)])
-    chosen = np.sum((pool.differences(ids) @ point.projection) ** 2, axis=1)
-    np.testing.assert_allclose(np.sort(chosen), best[-6:])
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_selection_reports_what_it_chose(rng, method, cap):
 def test_randomized_pairs_come_with_probability_n_times_weight(rng):
     pool = make_ragged(rng)
     design = solve_trace_design(pool, 6, max_per_prompt=2, max_passes=3)
-    draws, count = 1500, np.zeros(len(design.weights))
+    draws, count = 700, np.zeros(len(design.weights))
     for _ in range(draws):
         pairs = select_pairs(design, method="randomized", rng=rng).pairs
         count[np.searchsorted(design.pair_ids, pool.pair_ids(pairs))] += 1
@@ -143,7 +143,7 @@ def test_bad_requests_are_refused(ragged, rng):
         select_pairs(design, method="greedy", rng=rng)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(3))
 def test_fewer_pairs_than_directions_without_a_ridge_are_refused(seed):
     """Whichever way rounding tips the last pivot of the singular M."""
     rng = np.random.default_rng(seed)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from pairselect.core import CandidatePool, DesignError, Status, solve_trace_design
-from pairselect.core.line_search import trace_step
 
 from .conftest import every_pair, make_ragged, phi
 
@@ -144,15 +143,6 @@ def test_uniform_design_on_draws_from_the_policy_gives_half_the_rank(rng, k):
     assert design.uniform_objective == pytest.approx(3 / 2, rel=1e-12)
 
 
-def test_largest_sensitivity_is_phi_at_the_uncapped_optimum(rng):
-    pool = make_ragged(rng)
-    design = solve_trace_design(pool, 1, ridge=0, tolerance=1e-4, max_passes=2000)
-    point = design.problem.at(design.information)
-    d = np.sum((pool.differences(pool.candidate_ids()) @ point.projection) ** 2, axis=1)
-    assert design.status == Status.CONVERGED
-    assert d.max() == pytest.approx(design.objective, rel=2e-4)
-
-
 def test_one_pair_is_the_best_single_pair_in_one_dimension():
     """d = 1, n = 1: all weight on the longest difference, M = λ + 25."""
     pool = CandidatePool([[0.0], [3.0], [5.0]], [0, 0, 0])
@@ -226,7 +216,7 @@ def test_a_duplicate_completion_does_not_raise_the_optimum(case):
 def test_budget_of_every_pair_leaves_nothing_to_choose(ragged):
     design = solve_trace_design(ragged, ragged.n_pairs)
     assert design.status == Status.EVERY_PAIR
-    assert "nothing" in design.status.message or "all are chosen" in design.status.message
+    assert "takes all pairs" in design.status.message
     assert len(design.pairs) == ragged.n_pairs
     np.testing.assert_allclose(design.weights, 1 / ragged.n_pairs)
     assert design.gap == 0
@@ -265,25 +255,8 @@ def test_prior_information_moves_the_design_to_what_is_unknown():
         ({"tolerance": 0.0}, "tolerance"),
         ({"tolerance": np.nan}, "tolerance"),
         ({"max_passes": 0}, "max_passes"),
-        ({"target": "policy", "budget": 3}, None),
     ],
 )
 def test_bad_settings_are_refused(ragged, kwargs, message):
-    kwargs = {"budget": 3, **kwargs}
-    if message is None:  # the same call with log-probabilities is fine
-        assert solve_trace_design(ragged, **kwargs).gap < 0.02
-        return
     with pytest.raises(DesignError, match=message):
-        solve_trace_design(ragged, **kwargs)
-
-
-def test_trace_step_minimises_along_the_segment(rng):
-    A, B, R = (rng.standard_normal((5, 7)) for _ in range(3))
-    M, direction = A @ A.T, B @ B.T - A @ A.T
-    step = trace_step(M, direction, R, 1.0)
-    grid = np.linspace(0, 1, 2001)
-    values = [np.trace(R.T @ np.linalg.solve(M + t * direction, R)) for t in grid]
-    assert 0 < step < 1
-    assert step == pytest.approx(grid[int(np.argmin(values))], abs=1e-3)
-    assert trace_step(M, 10 * np.eye(5), R, 0.4) == 0.4
-    assert trace_step(M, -0.01 * np.eye(5), R, 0.4) == 0.0
+        solve_trace_design(ragged, 3, **kwargs)
