@@ -95,7 +95,7 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
         design.passes = selection.design.passes
     design.candidate_count = selection.problem.pool.n_pairs
     design.reduction = solution.arrays.reduction
-    design.diagnostics = solution.diagnostics
+    design.diagnostics = solution.diagnostics | {"admissible_gap": solution.admissible_gap}
     design.seconds = time.monotonic() - started
     design.solved_at = timezone.now()
     rows = selected_rows(design, solution.arrays, selection, solution.order)

@@ -1,12 +1,13 @@
 """The predicted curve as coordinates of an SVG: both axes logarithmic, drawn by the template."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import floor, log, log10
 
 from pairselect.designs.facts import CurveFacts
-from pairselect.designs.words import about, figure
+from pairselect.designs.words import about, figure, in_random_labels
 
 WIDTH, HEIGHT = 640, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 34, 48
@@ -40,7 +41,7 @@ class Row:
     budget: int
     designed: float
     uniform: float
-    worth: int | None  # None: more than all random pairs
+    worth: str | None  # None: more than all random pairs
     is_own: bool
 
 
@@ -68,10 +69,12 @@ def draw(curve: CurveFacts, budget: int) -> Chart | None:
         return None
     place = curve["budgets"].index(budget)
     unit = curve["uniform"][place]
-    most, least = max(curve["uniform_losses"]), min(*curve["designed"], curve["chosen"])
+    numbers, losses, worth = _random_pairs(curve)
+    drawn = [*losses, *curve["designed"], curve["chosen"]]
+    most, least = max(drawn), min(*curve["designed"], curve["chosen"])
     if not 0 < least < most:
         return None
-    x = _Scale(curve["budgets"][0], curve["uniform_budgets"][-1], LEFT, WIDTH - RIGHT)
+    x = _Scale(numbers[0], numbers[-1], LEFT, WIDTH - RIGHT)
     y = _Scale(ROOM * least / unit, most / unit, HEIGHT - BOTTOM, TOP)
 
     def points(numbers: Sequence[float], losses: Sequence[float]) -> str:
@@ -83,12 +86,25 @@ def draw(curve: CurveFacts, budget: int) -> Chart | None:
         x_ticks=[Tick(x(n), f"{round(n):,}") for n in x.ticks(LEAST_X)],
         y_ticks=[Tick(y(share), f"{figure(100 * share)}%") for share in y.ticks(LEAST_Y)],
         designed=points(curve["budgets"], curve["designed"]),
-        uniform=points(curve["uniform_budgets"], curve["uniform_losses"]),
+        uniform=points(numbers, losses),
         own=_above(x(budget), level, f"your {budget:,}"),
-        worth=_beside(x, budget, curve["worth"], level),
+        worth=_beside(x, budget, worth, level),
         knee=_knee(x, y, curve, unit),
         rows=[_row(curve, k, unit, budget) for k in range(len(curve["budgets"]))],
     )
+
+
+def _random_pairs(curve: CurveFacts) -> tuple[list[int], list[float], float | None]:
+    """The curve of random pairs from where there is something to see, and the worth on it.
+
+    That is from where the design's begins; further to the left if its pairs are worth so few.
+    """
+    numbers, losses, worth = curve["uniform_budgets"], curve["uniform_losses"], curve["worth"]
+    low = curve["budgets"][0] if worth is None else min(curve["budgets"][0], worth)
+    start = max(bisect_right(numbers, low) - 1, 0)
+    if worth is not None and (worth < numbers[0] or curve["chosen"] > 1.001 * max(losses)):
+        worth = None  # not on the curve
+    return numbers[start:], losses[start:], worth
 
 
 class _Scale:
@@ -119,7 +135,7 @@ def _row(curve: CurveFacts, k: int, unit: float, budget: int) -> Row:
         budget=curve["budgets"][k],
         designed=100 * curve["designed"][k] / unit,
         uniform=100 * curve["uniform"][k] / unit,
-        worth=None if equivalent is None else about(equivalent),
+        worth=None if equivalent is None else in_random_labels(equivalent),
         is_own=curve["budgets"][k] == budget,
     )
 
@@ -145,7 +161,8 @@ def _beside(x: _Scale, budget: int, worth: float | None, level: float) -> Mark |
     if beside > LEFT + LABEL:
         return Mark(at, level, label, beside, level + 22, "end")  # below the one of the design
     if at < own:
-        return Mark(at, level, label, at + 10, level - 8, "start")
+        clear = at if own - at > LABEL else own  # of the other mark
+        return Mark(at, level, label, clear + 10, level - 8, "start")
     return Mark(at, level, label, at - 10, level + 22, "end")  # between the two
 
 

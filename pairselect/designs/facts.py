@@ -61,7 +61,7 @@ class Diagnostics(TypedDict):
     dimension: int
     condition_number: float | None  # of M at the choice
     target_rank: float  # effective rank of W
-    admissible_gap: float | None  # at most so far from the best that the strategy admits
+    admissible_gap: float | None  # to the best that the strategy admits; None without a design
     random_pairs: int
     curve: CurveFacts
     ridge: RidgeFacts

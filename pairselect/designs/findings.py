@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pairselect.designs.facts import Diagnostics, FitFacts
 from pairselect.designs.models import Design
 from pairselect.designs.words import count, figure
+from pairselect.pools.models import Pool
 
-# Half of the variance along a direction. There "longer" and "better" are hard to tell apart.
-MUCH_LENGTH = 0.7
+# Of what matters: as much as one direction with a tenth of it, and that direction length alone.
+MUCH_LENGTH = 0.1
 MANY_DUPLICATES = 0.1
 CROWDED = 0.5  # of the pairs in a tenth of the prompts
 
@@ -25,43 +26,48 @@ def findings(design: Design) -> list[Finding]:
     facts: Diagnostics = design.diagnostics
     found = [
         _length(facts),
-        _duplicates(facts),
+        _duplicates(facts, generated=design.pool.source == Pool.Source.GENERATED),
         _ridge(facts),
         _directions(facts),
         _prompts(facts),
     ]
     if facts["fit"] is not None:
-        found = [*_fit(facts["fit"]), *found]
+        found = [*_fit(facts["fit"], is_set=design.prior_sd is not None), *found]
     return found
 
 
 def _length(facts: Diagnostics) -> Finding:
     length = facts["length"]
-    pairs = zip(length["correlation"], length["information_share"], strict=True)
-    r, share = max(pairs, default=(0.0, 0.0))
-    hint = f"along one of the leading directions, {share:.0%} of what matters"
+    directions = list(zip(length["correlation"], length["information_share"], strict=True))
+    share = sum(part * r**2 for r, part in directions)  # r² of a direction goes with length
+    hint = "of what matters goes with length, counted over "
+    hint += f"{count(len(directions), 'leading direction')}"
     if length["r_squared"] is not None:
-        hint += f"; all together explain {max(length['r_squared'], 0):.0%} of the length"
+        hint += f"; all features together explain {max(length['r_squared'], 0):.0%} of the length"
     advice = ""
-    if r >= MUCH_LENGTH:
+    if share >= MUCH_LENGTH:
         advice = "Labels will tell much about length: watch whether the longer answer always wins."
-    return Finding("Length", f"r = {r:.2f}", hint, advice)
+    return Finding("Length", f"{share:.0%}", hint, advice)
 
 
-def _duplicates(facts: Diagnostics) -> Finding:
+def _duplicates(facts: Diagnostics, *, generated: bool) -> Finding:
     pool = facts["pool"]
     share, chosen, equal = (
         pool["near_duplicate_share"],
         pool["near_duplicates_chosen"],
         pool["equal_text_share"],
     )
-    hint = "of the pairs; none of them is chosen"
+    hint = "of the pairs; none of them is chosen" if share else "the features tell all pairs apart"
     advice = ""
     if chosen:
         hint = f"of the pairs; {chosen:,} {'is' if chosen == 1 else 'are'} among those chosen"
         advice = "The features hardly tell these apart, and neither may people."
     elif share > MANY_DUPLICATES:
-        advice = "The completions are much alike: a higher temperature would give more to choose."
+        advice = "The completions are much alike: there is less to choose from than it seems."
+        if generated:
+            advice = (
+                "The completions are much alike: a higher temperature would give more to choose."
+            )
     if equal:
         hint += f". Equal texts, {_percent(equal)} of all pairs, are never compared"
     return Finding("Near-duplicates", _percent(share), hint, advice)
@@ -78,8 +84,8 @@ def _ridge(facts: Diagnostics) -> Finding:
 
 
 def _directions(facts: Diagnostics) -> Finding:
-    hint = f"{facts['pool']['effective_rank']:.1f} in effect in the pool, "
-    hint += f"{facts['target_rank']:.1f} of them matter"
+    hint = f"{facts['pool']['effective_rank']:.1f} in effect in the pool; "
+    hint += f"the policy varies in {facts['target_rank']:.1f}"
     if facts["condition_number"] is not None:
         hint += f"; condition of M {figure(facts['condition_number'])}"
     return Finding("Directions", f"{facts['dimension']}", hint)
@@ -101,7 +107,7 @@ def _prompts(facts: Diagnostics) -> Finding:
     return Finding("Prompts", f"{used:,} of {spread['prompts']:,}", hint, advice)
 
 
-def _fit(fit: FitFacts) -> Iterator[Finding]:
+def _fit(fit: FitFacts, *, is_set: bool) -> Iterator[Finding]:
     repeated = fit["labels"] - fit["pairs"]
     hint = f"on {count(fit['pairs'], 'pair')}" if repeated else "each on a pair of its own"
     yield Finding("Labels known", f"{fit['labels']:,}", hint)
@@ -110,7 +116,8 @@ def _fit(fit: FitFacts) -> Iterator[Finding]:
     hint += "where a coin has −0.693"
     advice = "" if fit["converged"] else "The fit has not converged: take it with caution."
     yield Finding("Fitted reward agrees", accuracy, hint, advice)
-    hint = "standard deviation of a random pair’s logit, chosen by the evidence"
+    hint = "standard deviation of a random pair’s logit, "
+    hint += "as set" if is_set else "chosen by the evidence"
     yield Finding("Strength of preference", f"{fit['prior_sd']:g}", hint)
 
 

@@ -67,14 +67,15 @@ class DesignForm(GroupedForm):
         max_value=4096,
         required=False,
         label="Feature dimensions, at most",
-        help_text="Empty: half the labels, up to 128.",
+        help_text="Empty: half the labels of all rounds, 4 to 128.",
     )
     ridge = forms.FloatField(
         min_value=1e-9,
         max_value=1e3,
         required=False,
         initial=1e-3,
-        help_text="λ, relative to the pool: how little an unlabelled direction is trusted.",
+        help_text="λ, relative to the pool: keeps directions without labels from deciding. Leave "
+        "it unless “Ridge” on a design’s page says “matters”.",
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
     prior_sd = forms.FloatField(
@@ -82,8 +83,10 @@ class DesignForm(GroupedForm):
         max_value=1e3,
         required=False,
         label="Expected strength of preference",
-        help_text="Standard deviation of a random pair’s logit. With it, the design leaves alone "
-        "what so few labels cannot settle; 1 is moderate. Empty: the ridge alone.",
+        # E σ(|u|) with u ~ N(0, s²) is 0.675 at s = 1, 0.778 at 2.
+        help_text="Standard deviation of a random pair’s logit. 1: people prefer the better of two "
+        "random completions 67% of the time; 2: 78%. With it, the design leaves alone what so few "
+        "labels cannot settle. Empty: the ridge alone.",
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
     seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0, required=False)

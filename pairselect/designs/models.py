@@ -3,6 +3,16 @@ from django.db import models
 
 from pairselect.pools.models import Completion, FeatureSet, Pool, Prompt
 
+# core.Status for people; one that is not here is its own words.
+STATUS_TITLES = {
+    "converged": "Converged",
+    "pass_limit": "Stopped early",
+    "every_pair": "Every pair",
+    "rank_deficient": "Too few directions",
+    "few_pairs": "Too few pairs",
+    "rule": "By its rule",
+}
+
 
 class Design(models.Model):
     """Which pairs of a pool to label: what was asked for, and the receipt of what came out."""
@@ -122,7 +132,7 @@ class Design(models.Model):
     def admissible_gap_percent(self) -> float | None:
         """The gap to the best that the strategy admits, where it does not admit all pairs."""
         found: float | None = self.diagnostics.get("admissible_gap")
-        if found is None or self.gap is None or abs(found - self.gap) < 5e-5:
+        if found is None or self.gap is None or found > self.gap - 5e-5:
             return None
         return 100 * found
 
@@ -132,7 +142,7 @@ class Design(models.Model):
 
     @property
     def status_title(self) -> str:
-        return self.status.replace("_", " ")
+        return STATUS_TITLES.get(self.status, self.status.replace("_", " ").capitalize())
 
 
 class SelectedPair(models.Model):

@@ -30,7 +30,7 @@ from pairselect.designs.facts import (
 
 
 def diagnose(selection: Selection, arrays: PoolArrays, rng: np.random.Generator) -> dict[str, Any]:
-    """`Diagnostics` of a choice, without its fit."""
+    """`Diagnostics` of a choice, without its fit and its admissible gap."""
     problem = selection.problem
     sweep = ridge_sweep(selection)
     here = int(np.argmin(np.abs(np.log(sweep.factors))))
@@ -41,7 +41,7 @@ def diagnose(selection: Selection, arrays: PoolArrays, rng: np.random.Generator)
         dimension=problem.pool.dimension,
         condition_number=float(sweep.condition_number[here]),
         target_rank=effective_rank(problem.target),
-        admissible_gap=selection.admissible_gap,
+        admissible_gap=None,
         random_pairs=int(np.count_nonzero(selection.is_random)),
         curve=_curve(selection, rng),
         ridge=ridge,
@@ -107,6 +107,7 @@ def _curve(selection: Selection, rng: np.random.Generator) -> CurveFacts:
 
 def _pool(selection: Selection, arrays: PoolArrays) -> PoolFacts:
     pool = selection.problem.pool
+    # Not `pool_diversity`: the cutoff is needed too, and its barred pairs are not all equal texts.
     near = near_duplicates(pool, limit=0)
     excluded = len(np.unique(pool.pair_ids(arrays.excluded)))
     return PoolFacts(

@@ -35,6 +35,14 @@ class Solution:
         of_curve: float = budget * curve["lower_bound"][curve["budgets"].index(budget)]
         return max(self.selection.lower_bound, of_curve)
 
+    @property
+    def admissible_gap(self) -> float | None:
+        """At most so far from the best that the strategy admits; None without a trace design."""
+        if self.selection.design is None:
+            return None
+        best = max(self.selection.admissible_bound, self.lower_bound)
+        return max(self.selection.objective / best - 1, 0.0)
+
 
 def dimension_for(labels: int) -> int:
     """Half the labels, 4 to 128.

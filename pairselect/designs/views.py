@@ -13,7 +13,7 @@ from pairselect.designs.findings import findings
 from pairselect.designs.forms import DesignForm, settings_of
 from pairselect.designs.models import Design
 from pairselect.designs.queries import busiest_prompt, designs, pairs_in_order
-from pairselect.designs.words import about, verdict
+from pairselect.designs.words import in_random_labels, verdict
 from pairselect.jobs.actions import enqueue_in_turn, last_job
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.naming import NameRefused
@@ -24,10 +24,7 @@ from pairselect.pools.naming import NameRefused
 def design_list(request: HttpRequest) -> HttpResponse:
     found = list(designs())
     jobs = last_jobs(("solve_design", design.pk) for design in found)
-    rows = [
-        (design, design.worth and about(design.worth), jobs.get(("solve_design", design.pk)))
-        for design in found
-    ]
+    rows = [(design, _worth(design), jobs.get(("solve_design", design.pk))) for design in found]
     return render(request, "designs/designs.html", {"rows": rows})
 
 
@@ -74,6 +71,10 @@ def design_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "busiest": busiest_prompt(design),
         }
     return render(request, "designs/design.html", context)
+
+
+def _worth(design: Design) -> str:
+    return "" if design.worth is None else in_random_labels(design.worth)
 
 
 def _chosen(request: HttpRequest, form: DesignForm, **more: Any) -> HttpResponse | None:

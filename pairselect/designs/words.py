@@ -1,5 +1,6 @@
 """What a receipt says in words, the same on the page and at the terminal."""
 
+from pairselect.core import STRATEGIES
 from pairselect.designs.models import Design
 
 
@@ -21,6 +22,11 @@ def figure(number: float) -> str:
     return f"{number:,.0f}" if number < 1e7 else f"{number:.1e}"
 
 
+def in_random_labels(worth: float) -> str:
+    """“860”, “less than one”."""
+    return f"{about(worth):,}" if worth >= 1 else "less than one"
+
+
 def verdict(design: Design) -> str:
     """What the labels are worth, in random labels; why that cannot be said, where it cannot."""
     facts = design.diagnostics
@@ -37,10 +43,7 @@ def verdict(design: Design) -> str:
             f"Your {number} {'is' if design.budget == 1 else 'are'} drawn at random: the control "
             "that another choice is measured against."
         )
-    if design.worth is None:
-        most = facts["curve"]["uniform_budgets"][-1]
-        return f"{yours} more than all {count(most, 'pair')} labelled at random."
-    return f"{yours} about {about(design.worth):,} random ones."
+    return f"{yours} {_equivalent(design)}."
 
 
 def receipt(design: Design) -> str:
@@ -50,8 +53,32 @@ def receipt(design: Design) -> str:
     parts = [f"Φ = {design.objective:.4g}"]
     if design.random_objective is not None:
         parts.append(f"of random pairs {design.random_objective:.4g}")
-    if design.admissible_gap_percent is not None:
-        parts.append(f"at most {design.admissible_gap_percent:.2f}% above the best it could choose")
-    elif design.gap is not None and design.status != "rule":
-        parts.append(f"at most {design.gap:.2%} above the best possible")
+    if design.status != "rule":  # which does not aim at Φ
+        parts += _gap(design)
     return f"{verdict(design)} {', '.join(parts)}."
+
+
+def _equivalent(design: Design) -> str:
+    """“about 860 random ones”, and what that leaves out or means."""
+    worth = design.worth
+    if worth is None:
+        most = design.diagnostics["curve"]["uniform_budgets"][-1]
+        said = f"more than all {count(most, 'pair')} labelled at random"
+    elif worth < 1:
+        said = "less than one random label"
+    else:
+        said = f"about {count(about(worth), 'random one')}"
+    strategy = STRATEGIES.get(design.strategy)
+    if strategy is not None and "scores" in strategy.needs:
+        return f"{said} by a measure that does not count scores"
+    if worth is not None and about(worth) < about(design.budget):
+        return f"{said}: by this measure, pairs at random do better"
+    return said
+
+
+def _gap(design: Design) -> list[str]:
+    if design.admissible_gap_percent is not None:
+        return [f"at most {design.admissible_gap_percent:.2f}% above the best it could choose"]
+    if design.gap is not None:
+        return [f"at most {design.gap:.2%} above the best possible"]
+    return []

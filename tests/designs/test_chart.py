@@ -8,8 +8,10 @@ from pairselect.designs.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Ch
 from pairselect.designs.facts import CurveFacts
 
 
-def facts(budget: int, *, worth: float | None, knee: int | None = None) -> CurveFacts:
-    """Losses 100/n by design and 200/n at random."""
+def facts(
+    budget: int, *, worth: float | None, knee: int | None = None, chosen: float | None = None
+) -> CurveFacts:
+    """Losses 100/n by design from 10 on, and 200/n at random from 1 on."""
     budgets = sorted({10, 100, 1000, budget})
     return CurveFacts(
         budgets=budgets,
@@ -17,9 +19,9 @@ def facts(budget: int, *, worth: float | None, knee: int | None = None) -> Curve
         lower_bound=[99 / n for n in budgets],
         uniform=[200 / n for n in budgets],
         equivalent=[min(2.0 * n, 1000) for n in budgets],
-        uniform_budgets=budgets,
-        uniform_losses=[200 / n for n in budgets],
-        chosen=100 / budget,
+        uniform_budgets=[1, 3, *budgets],
+        uniform_losses=[200 / n for n in (1, 3, *budgets)],
+        chosen=100 / budget if chosen is None else chosen,
         worth=worth,
         knee=knee,
     )
@@ -68,8 +70,41 @@ def test_as_many_random_pairs_stand_at_the_same_loss() -> None:
 
 def test_losses_are_in_percent_of_random_pairs_at_the_budget() -> None:
     rows = {row.budget: row for row in drawn(facts(100, worth=200), 100).rows}
-    assert (rows[100].designed, rows[100].uniform, rows[100].worth) == (50, 100, 200)
+    assert (rows[100].designed, rows[100].uniform, rows[100].worth) == (50, 100, "200")
     assert (rows[10].uniform, rows[10].is_own, rows[100].is_own) == (1000, False, True)
+
+
+def test_random_pairs_are_drawn_from_where_the_design_begins() -> None:
+    chart = drawn(facts(100, worth=200), 100)
+    assert len(chart.uniform.split()) == len(chart.designed.split()) == 3
+    assert chart.uniform.split(",")[0] == chart.designed.split(",")[0]
+
+
+@pytest.mark.parametrize("worth", [1, 2, 5])
+def test_a_choice_far_worse_than_random_has_its_mark_in_the_picture(worth: int) -> None:
+    chart = drawn(facts(100, worth=worth, chosen=200 / worth), 100)
+    assert chart.worth is not None
+    assert chart.worth.label == f"{worth} random"
+    assert chart.worth.x < chart.own.x
+    assert chart.worth.y == chart.own.y
+    for line in (chart.designed, chart.uniform):
+        assert all(inside(*map(float, point.split(","))) for point in line.split())
+    assert inside(chart.own.x, chart.own.y)
+    assert inside(chart.worth.x, chart.worth.y)
+
+
+@pytest.mark.parametrize("worth", [2, 12, 13])
+def test_the_label_of_a_worse_choice_keeps_clear_of_its_mark(worth: int) -> None:
+    chart = drawn(facts(14, worth=worth, chosen=200 / worth), 14)
+    assert chart.worth is not None
+    assert not chart.worth.label_x < chart.own.x < chart.worth.label_x + 90
+
+
+@pytest.mark.parametrize("worth", [0, 0.4, 1])
+def test_a_loss_above_that_of_one_random_pair_has_no_mark(worth: float) -> None:
+    chart = drawn(facts(100, worth=worth, chosen=500), 100)
+    assert chart.worth is None
+    assert inside(chart.own.x, chart.own.y)
 
 
 def test_labels_of_an_axis_keep_their_distance() -> None:

@@ -36,6 +36,37 @@ def test_every_strategy_leaves_a_whole_receipt(pool: Pool, strategy: str) -> Non
     assert 1 <= facts["target_rank"] <= 6
     assert facts["fit"] is None
     assert found.pairs.count() == 20
+    assert found.gap is not None
+    assert (facts["admissible_gap"] is not None) == (strategy in ("trace", "trace_gap"))
+    assert (facts["admissible_gap"] or 0) <= found.gap
+    assert ("% above" in receipt(found)) == (found.status != "rule")
+
+
+def test_the_gap_within_the_strategy_is_shown_where_it_is_another(pool: Pool) -> None:
+    give_scores(pool)
+    by_score, pure = design("--strategy=trace_gap"), design(name="pure")
+    assert by_score.gap_percent is not None
+    assert by_score.admissible_gap_percent is not None
+    assert by_score.admissible_gap_percent < by_score.gap_percent
+    assert "above the best it could choose" in receipt(by_score)
+    assert pure.diagnostics["admissible_gap"] == pytest.approx(pure.gap)
+    assert pure.admissible_gap_percent is None
+    assert "above the best possible" in receipt(pure)
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        ("converged", "Converged"),
+        ("pass_limit", "Stopped early"),
+        ("every_pair", "Every pair"),
+        ("few_pairs", "Too few pairs"),
+        ("rule", "By its rule"),
+        ("of_the_future", "Of the future"),
+    ],
+)
+def test_an_outcome_has_a_title(status: str, title: str) -> None:
+    assert Design(status=status).status_title == title
 
 
 def test_numbers_that_json_lacks_become_none() -> None:
@@ -61,6 +92,30 @@ def test_a_loss_that_random_pairs_never_reach_is_said(pool: Pool) -> None:
     found.diagnostics["curve"]["worth"] = None
     expected = "Your 20 labels are worth more than all 100 pairs labelled at random."
     assert verdict(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("strategy", "worth", "said"),
+    [
+        ("k_center", 86.2, "about 86 random ones."),
+        ("k_center", 20.3, "about 20 random ones."),
+        ("k_center", 7.7, "about 8 random ones: by this measure, pairs at random do better."),
+        ("k_center", 1, "about 1 random one: by this measure, pairs at random do better."),
+        (
+            "k_center",
+            0.7,
+            "less than one random label: by this measure, pairs at random do better.",
+        ),
+        ("k_center", 0, "less than one random label: by this measure, pairs at random do better."),
+        ("max_gap", 7.7, "about 8 random ones by a measure that does not count scores."),
+        ("max_gap", 0.7, "less than one random label by a measure that does not count scores."),
+        ("trace_gap", 31, "about 31 random ones by a measure that does not count scores."),
+    ],
+)
+def test_a_worth_is_said_as_it_is(strategy: str, worth: float, said: str) -> None:
+    curve = {"worth": worth, "uniform_budgets": [1, 100]}
+    found = Design(strategy=strategy, budget=20, diagnostics={"curve": curve, "random_pairs": 0})
+    assert verdict(found) == f"Your 20 labels are worth {said}"
 
 
 def test_random_pairs_are_called_the_control(pool: Pool) -> None:
@@ -114,8 +169,48 @@ def test_length_in_the_features_is_warned_of(pool: Pool) -> None:
     np.save(folder / "token_counts.npy", counts)
     length = findings(design("--dimension=2"))[0]
     assert length.title == "Length"
-    assert float(length.value.removeprefix("r = ")) > 0.9
+    assert float(length.value.removesuffix("%")) > 90
+    assert "counted over 2 leading directions; all features together explain" in length.hint
     assert "longer" in length.advice
+
+
+def test_a_direction_that_hardly_matters_is_not_warned_of(pool: Pool) -> None:
+    found = design()
+    length = found.diagnostics["length"]
+    length["correlation"], length["information_share"] = [0.1, 0.95], [0.99, 0.01]
+    assert (findings(found)[0].value, findings(found)[0].advice) == ("2%", "")
+    length["correlation"] = [0.95, 0.1]
+    assert findings(found)[0].value == "89%"
+    assert findings(found)[0].advice
+
+
+def test_a_pool_without_near_duplicates_is_said_plainly(pool: Pool) -> None:
+    near = {one.title: one for one in findings(design())}["Near-duplicates"]
+    assert (near.value, near.hint) == ("none", "the features tell all pairs apart")
+
+
+@pytest.mark.parametrize(("source", "hotter"), [("generated", True), ("imported", False)])
+def test_only_a_generated_pool_can_be_made_hotter(pool: Pool, source: str, hotter: bool) -> None:
+    found = design()
+    found.pool.source = source
+    found.diagnostics["pool"]["near_duplicate_share"] = 0.2
+    near = {one.title: one for one in findings(found)}["Near-duplicates"]
+    assert "much alike" in near.advice
+    assert ("higher temperature" in near.advice) == hotter
+
+
+@pytest.mark.parametrize(("prior_sd", "said"), [(None, "chosen by the evidence"), (1.0, "as set")])
+def test_who_chose_the_strength_of_preference_is_said(
+    pool: Pool, prior_sd: float | None, said: str
+) -> None:
+    found = design()
+    found.prior_sd = prior_sd
+    found.diagnostics["fit"] = {
+        "labels": 6, "pairs": 6, "prior_sd": 1.0, "accuracy": None, "log_likelihood": -0.6,
+        "converged": True,
+    }  # fmt: skip
+    strength = {one.title: one for one in findings(found)}["Strength of preference"]
+    assert strength.hint.endswith(f"logit, {said}")
 
 
 def test_duplicates_among_the_chosen_are_warned_of(pool: Pool) -> None:
