@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pairselect.core import CandidatePool, Selection, reduce_features
+from pairselect.core import CandidatePool, Selection, near_duplicates, reduce_features
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.designs.queries import chain_of, text_key
 from pairselect.pools.models import FeatureSet
@@ -24,6 +24,7 @@ class PoolArrays:
     log_probs: NDArray[np.float64]
     token_counts: NDArray[np.int64]
     excluded: NDArray[np.int64]  # (k, 2) rows: queued by the rounds before
+    near_duplicates: int  # pairs that the features hardly tell apart, no candidates either
     reduction: Mapping[str, object]
 
 
@@ -33,7 +34,8 @@ def pool_arrays(
     """The pool's completions as the core takes them, features reduced to ``dimension`` at most.
 
     Scores are passed on if every completion has one. Pairs that the design ``after`` and those
-    before it have queued are no candidates.
+    before it have queued are no candidates, nor are those that the features hardly tell apart:
+    their labels would carry next to nothing, and people would see the same answer twice.
 
     Raises
     ------
@@ -68,6 +70,9 @@ def pool_arrays(
         text_id=text_ids,
         excluded=excluded,
     )
+    near = near_duplicates(candidates, limit=candidates.n_pairs)
+    if near.count:
+        candidates = candidates.without(candidates.pair_ids(near.pairs))
     facts = reduction.settings.as_dict() | {"explained_variance": reduction.explained_variance}
     return PoolArrays(
         candidates,
@@ -76,6 +81,7 @@ def pool_arrays(
         np.asarray(log_probs),
         np.asarray(token_counts, dtype=np.int64),
         excluded,
+        near.count,
         facts,
     )
 

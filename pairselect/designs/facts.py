@@ -26,8 +26,7 @@ class RidgeFacts(TypedDict):
 
 class PoolFacts(TypedDict):
     effective_rank: float  # directions in which the candidate pairs differ
-    near_duplicate_share: float  # of the candidate pairs
-    near_duplicates_chosen: int
+    near_duplicate_share: float  # of the pairs with two texts; they are no candidates
     equal_text_share: float  # of all pairs within prompts
 
 

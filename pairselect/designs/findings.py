@@ -52,24 +52,18 @@ def _length(facts: Diagnostics) -> Finding:
 
 def _duplicates(facts: Diagnostics, *, generated: bool) -> Finding:
     pool = facts["pool"]
-    share, chosen, equal = (
-        pool["near_duplicate_share"],
-        pool["near_duplicates_chosen"],
-        pool["equal_text_share"],
-    )
-    hint = "of the pairs; none of them is chosen" if share else "the features tell all pairs apart"
+    share, equal = pool["near_duplicate_share"], pool["equal_text_share"]
+    hint = "of the pairs; they are never compared" if share else "the features tell all pairs apart"
     advice = ""
-    if chosen:
-        hint = f"of the pairs; {chosen:,} {'is' if chosen == 1 else 'are'} among those chosen"
-        advice = "The features hardly tell these apart, and neither may people."
-    elif share > MANY_DUPLICATES:
+    if share > MANY_DUPLICATES:
         advice = "The completions are much alike: there is less to choose from than it seems."
         if generated:
             advice = (
                 "The completions are much alike: a higher temperature would give more to choose."
             )
     if equal:
-        hint += f". Equal texts, {_percent(equal)} of all pairs, are never compared"
+        compared = "neither" if share else "are never compared"
+        hint += f". Equal texts, {_percent(equal)} of all pairs, {compared}"
     return Finding("Near-duplicates", _percent(share), hint, advice)
 
 

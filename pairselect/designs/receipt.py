@@ -14,7 +14,6 @@ from pairselect.core import (
     budget_curve,
     effective_rank,
     length_correlation,
-    near_duplicates,
     ridge_sweep,
 )
 from pairselect.designs.bridge import PoolArrays
@@ -45,7 +44,7 @@ def diagnose(selection: Selection, arrays: PoolArrays, rng: np.random.Generator)
         random_pairs=int(np.count_nonzero(selection.is_random)),
         curve=_curve(selection, rng),
         ridge=ridge,
-        pool=_pool(selection, arrays),
+        pool=_pool(arrays),
         length=_length(selection, arrays),
         allocation=_allocation(selection),
         fit=None,
@@ -105,16 +104,13 @@ def _curve(selection: Selection, rng: np.random.Generator) -> CurveFacts:
     )
 
 
-def _pool(selection: Selection, arrays: PoolArrays) -> PoolFacts:
-    pool = selection.problem.pool
-    # Not `pool_diversity`: the cutoff is needed too, and its barred pairs are not all equal texts.
-    near = near_duplicates(pool, limit=0)
-    excluded = len(np.unique(pool.pair_ids(arrays.excluded)))
+def _pool(arrays: PoolArrays) -> PoolFacts:
+    pool, near = arrays.candidates, arrays.near_duplicates
+    queued = len(np.unique(pool.pair_ids(arrays.excluded)))
     return PoolFacts(
         effective_rank=effective_rank(pool.uniform_information),
-        near_duplicate_share=near.count / pool.n_pairs,
-        near_duplicates_chosen=int(np.count_nonzero(selection.feature_distance <= near.cutoff)),
-        equal_text_share=(pool.barred.size - excluded) / (pool.barred.size + pool.n_pairs),
+        near_duplicate_share=near / (pool.n_pairs + near),
+        equal_text_share=(pool.barred.size - queued - near) / (pool.barred.size + pool.n_pairs),
     )
 
 
