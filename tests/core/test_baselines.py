@@ -94,7 +94,7 @@ def test_reference_weighted_pairs_come_with_the_stated_probability(cap):
     rng = np.random.default_rng(8)
     x, prompt, log_probs = raw(rng, (2, 3, 4))
     pool = CandidatePool(x, prompt, 2 * log_probs)
-    budget, draws, pairs = 3, 700, every_pair(prompt)
+    budget, draws, pairs = 3, 400, every_pair(prompt)
     count, stated = np.zeros(len(pairs)), np.full(len(pairs), np.nan)
     place = {pair: e for e, pair in enumerate(rows_of(pairs))}
     for _ in range(draws):

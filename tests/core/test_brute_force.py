@@ -75,9 +75,9 @@ def test_lower_bound_is_below_every_selection_with_prior_information():
 
 @pytest.mark.parametrize("cap", [None, 1, 2])
 def test_exact_is_the_best_selection_or_within_15_percent_of_it(cap):
-    """Exchange ends in a local optimum; over these 25 pools it is mostly the global one."""
+    """Exchange ends in a local optimum; over these 16 pools it is mostly the global one."""
     excess = []
-    for seed in range(25):
+    for seed in range(16):
         x, prompt = tiny((3, 4, 2, 3), 100 + seed)
         chosen = choose_pairs(CandidatePool(x, prompt), budget=4, max_per_prompt=cap)
         pairs, choices = every_selection(prompt, 4, cap)
@@ -86,7 +86,7 @@ def test_exact_is_the_best_selection_or_within_15_percent_of_it(cap):
         )
     assert min(excess) > -1e-9
     assert max(excess) < 0.15
-    assert np.count_nonzero(np.array(excess) < 1e-9) >= 20
+    assert np.count_nonzero(np.array(excess) < 1e-9) >= 13
 
 
 @pytest.mark.parametrize("cap", [None, 1, 3])

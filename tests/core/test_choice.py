@@ -111,7 +111,7 @@ def test_stable_does_not_depend_on_the_factors_asked_for(rng):
 def test_a_stable_choice_stays_near_the_best_as_the_ridge_falls(rng):
     """What `stable` promises, on choices near and far from the best."""
     stable = 0
-    for _ in range(20):
+    for _ in range(12):
         problem = trace_problem(make_ragged(rng, SIZES), budget=15, ridge=3e-3)
         selection = random_choice(rng, problem)
         sweep = ridge_sweep(selection, [0.1])
@@ -121,7 +121,7 @@ def test_a_stable_choice_stays_near_the_best_as_the_ridge_falls(rng):
             fraction = solve(problem, tolerance=1e-3)
             most = (selection.objective / fraction.lower_bound) * STABLE
             assert sweep.objective[0] <= most * there.objective
-    assert stable > 5
+    assert stable > 3
 
 
 @pytest.mark.parametrize("factors", [[], [0.0, 1.0], [-1.0], [np.nan], [np.inf]])

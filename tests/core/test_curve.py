@@ -46,7 +46,7 @@ def test_curve_agrees_with_a_solve_at_every_budget(rng, cap, held, tolerance):
         # As many labels held, so their share of an average over n labels is smaller.
         share = None if prior is None else prior * 10 / n
         there = trace_problem(pool, budget=int(n), max_per_prompt=cap, prior_information=share)
-        design = solve(there, tolerance=1e-4)
+        design = solve(there, tolerance=5e-4)
         assert bound * n <= design.objective * (1 + 1e-9)
         assert design.lower_bound <= designed * n * (1 + 1e-9)
         assert designed <= bound * (1 + max(tolerance, 5e-3))
@@ -119,7 +119,7 @@ def test_many_random_pairs_are_taken_at_their_limit(rng):
 @pytest.mark.parametrize("cap", [2, CAPS["cap_each"]])
 def test_random_pairs_within_a_cap_have_the_uniform_rate(rng, cap):
     problem = make_problem(rng, budget=13, cap=cap)
-    pool, rounds = problem.pool, 1000
+    pool, rounds = problem.pool, 600
     times = np.zeros(pool.n_pairs)
     for _ in range(rounds):
         ranks = random_ranks(problem, rng)

@@ -51,7 +51,7 @@ def test_pairs_tied_by_score_come_with_the_chance_that_they_were_drawn_with(rng,
     """Scores 0, 1, 2 in each of six prompts: a gap of 2 once, of 1 twice."""
     scores = np.tile([0.0, 1.0, 2.0], 6)
     pool = CandidatePool(rng.standard_normal((18, 2)), np.repeat(np.arange(6), 3), scores=scores)
-    draws, times, stated = 2000, np.zeros(18), np.full(18, np.nan)
+    draws, times, stated = 600, np.zeros(18), np.full(18, np.nan)
     for _ in range(draws):
         chosen = choose_pairs(pool, strategy=strategy, budget=9, rng=rng)
         ids = pool.pair_ids(chosen.pairs)

@@ -1,7 +1,6 @@
-"""From weights to n pairs: certificate, brute force, randomisation, cap."""
+"""From weights to n pairs: certificate, randomisation, cap."""
 
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -19,23 +18,6 @@ from pairselect.core import (
 from pairselect.core.selection import largest_weights
 
 from .conftest import make_ragged, phi
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("cap", [None, 1])
-def test_certificate_of_the_exact_selection_holds_against_brute_force(seed, cap):
-    rng = np.random.default_rng(seed)
-    pool = make_ragged(rng, (3, 4, 2, 3), d=3)
-    design = solve_trace_design(pool, 4, max_per_prompt=cap, tolerance=1e-3, max_passes=300)
-    chosen = select_pairs(design)
-    problem, best = design.problem, np.inf
-    for ids in combinations(pool.candidate_ids(), 4):
-        choice = np.array(ids)
-        if cap is None or len(set(pool.pair_prompts(choice))) == 4:
-            best = min(best, problem.at(problem.selection_information(choice)).objective)
-    assert chosen.lower_bound <= best * (1 + 1e-12)
-    assert best <= chosen.objective * (1 + 1e-12)
-    assert chosen.objective <= best * 1.1  # a local optimum; the global one in 37 of 40 seeds
 
 
 @pytest.mark.parametrize("method", ["exact", "randomized"])
@@ -70,7 +52,7 @@ def test_selection_reports_what_it_chose(rng, method, cap):
 def test_randomized_pairs_come_with_probability_n_times_weight(rng):
     pool = make_ragged(rng)
     design = solve_trace_design(pool, 6, max_per_prompt=2, max_passes=3)
-    draws, count = 700, np.zeros(len(design.weights))
+    draws, count = 500, np.zeros(len(design.weights))
     for _ in range(draws):
         pairs = select_pairs(design, method="randomized", rng=rng).pairs
         count[np.searchsorted(design.pair_ids, pool.pair_ids(pairs))] += 1
