@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairselect.core.arrays import Cap, FloatArray, IntArray, information_factor
+from pairselect.core.arrays import Cap, FloatArray, IntArray, information_factor, union
 from pairselect.core.blocks import Block
 from pairselect.core.pool import CandidatePool
 
@@ -52,7 +52,7 @@ def largest_pairs(
     ids, values : (count,) integers, (count,) array
         In no particular order; the values have the offset subtracted.
     """
-    barred = pool.barred if without is None else np.union1d(pool.barred, without)
+    barred = pool.barred if without is None else union(pool.barred, without)
     if pool.device is not None:
         from pairselect.core import oracle_torch  # torch is slow to import and seldom wanted
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairselect.core import blocks
-from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray, information_factor
+from pairselect.core.arrays import Cap, DesignError, FloatArray, IntArray, information_factor, union
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -192,7 +192,7 @@ class CandidatePool:
         """The same pool with these pair ids barred too; it shares the arrays."""
         other = copy(self)
         other.__dict__.pop("uniform_information", None)  # depends on what is barred
-        other._bar(np.union1d(self.barred, ids))
+        other._bar(union(self.barred, ids))
         return other
 
     def without_rewards(self) -> CandidatePool:
