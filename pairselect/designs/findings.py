@@ -11,6 +11,8 @@ from pairselect.pools.models import Pool
 # Of what matters: as much as one direction with a tenth of it, and that direction length alone.
 MUCH_LENGTH = 0.1
 MANY_DUPLICATES = 0.1
+# The evidence finds that the better of two random completions wins 55% of the time, or less.
+HARDLY_SEEN = 0.25
 CROWDED = 0.5  # of the pairs in a tenth of the prompts
 
 
@@ -112,7 +114,13 @@ def _fit(fit: FitFacts, *, is_set: bool) -> Iterator[Finding]:
     yield Finding("Fitted reward agrees", accuracy, hint, advice)
     hint = "standard deviation of a random pair’s logit, "
     hint += "as set" if is_set else "chosen by the evidence"
-    yield Finding("Strength of preference", f"{fit['prior_sd']:g}", hint)
+    advice = ""
+    if not is_set and fit["prior_sd"] <= HARDLY_SEEN:
+        advice = (
+            "The features hardly see what these labels judge: scores fitted to them are little but "
+            "chance. Prefer trace to trace gap, or try other features."
+        )
+    yield Finding("Strength of preference", f"{fit['prior_sd']:g}", hint, advice)
 
 
 def _percent(share: float) -> str:

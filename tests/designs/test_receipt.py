@@ -213,6 +213,23 @@ def test_who_chose_the_strength_of_preference_is_said(
     assert strength.hint.endswith(f"logit, {said}")
 
 
+@pytest.mark.parametrize(
+    ("found_sd", "set_sd", "warned"),
+    [(0.125, None, True), (1.0, None, False), (0.125, 0.125, False)],
+)
+def test_labels_that_the_features_do_not_see_are_warned_of(
+    pool: Pool, found_sd: float, set_sd: float | None, warned: bool
+) -> None:
+    found = design()
+    found.prior_sd = set_sd
+    found.diagnostics["fit"] = {
+        "labels": 6, "pairs": 6, "prior_sd": found_sd, "accuracy": 0.9, "log_likelihood": -0.691,
+        "converged": True,
+    }  # fmt: skip
+    strength = {one.title: one for one in findings(found)}["Strength of preference"]
+    assert ("hardly see what these labels judge" in strength.advice) == warned
+
+
 def test_near_duplicates_are_counted_and_never_queued(pool: Pool) -> None:
     folder = features_folder(FeatureSet.objects.get())
     features = np.load(folder / "features.npy")
