@@ -23,7 +23,7 @@ from pairselect.core.problem import TraceProblem, one_pair_per_prompt, trace_pro
 from pairselect.core.random_pairs import random_objectives
 from pairselect.core.reduction import Reduction, ReductionSettings, reduce_features
 from pairselect.core.rounds import Round, next_round
-from pairselect.core.selection import METHODS, Selection, describe_selection, select_pairs
+from pairselect.core.selection import Selection, describe_selection, select_pairs
 from pairselect.core.solver import solve, solve_trace_design
 from pairselect.core.strategies import (
     STRATEGIES,
@@ -31,15 +31,12 @@ from pairselect.core.strategies import (
     Strategy,
     choose_pairs,
     strategy,
-    strategy_for,
 )
-from pairselect.core.targets import TARGETS, effective_rank, target_information
+from pairselect.core.targets import effective_rank, target_information
 from pairselect.core.vertex import solve_vertex_design
 
 __all__ = [
-    "METHODS",
     "STRATEGIES",
-    "TARGETS",
     "Allocation",
     "BradleyTerryFit",
     "BudgetCurve",
@@ -79,7 +76,6 @@ __all__ = [
     "solve_trace_design",
     "solve_vertex_design",
     "strategy",
-    "strategy_for",
     "target_information",
     "trace_problem",
 ]

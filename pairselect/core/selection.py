@@ -12,8 +12,6 @@ from pairselect.core.exchange import exchange_pairs
 from pairselect.core.problem import UNIDENTIFIED, TraceProblem
 from pairselect.core.sampling import systematic_sample
 
-METHODS = ("exact", "randomized")
-
 
 @dataclass(frozen=True, eq=False)
 class Selection:

@@ -8,8 +8,6 @@ import numpy.typing as npt
 from pairselect.core.arrays import DesignError, FloatArray
 from pairselect.core.pool import CandidatePool
 
-TARGETS = ("samples", "policy", "fitted")
-
 # Relative ridge of the regression of log-probabilities on features, as for the design.
 POLICY_RIDGE = 1e-3
 
