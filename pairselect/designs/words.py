@@ -64,6 +64,10 @@ def _equivalent(design: Design) -> str:
     if worth is None:
         most = design.diagnostics["curve"]["uniform_budgets"][-1]
         said = f"more than all {count(most, 'pair')} labelled at random"
+        if design.max_per_prompt:  # the cap, not the pool, ends there
+            cap = count(design.max_per_prompt, "pair")
+            allow = "allows" if design.max_per_prompt == 1 else "allow"
+            said = f"more than {count(most, 'random one')}, all that {cap} a prompt {allow}"
     elif worth < 1:
         said = "less than one random label"
     else:

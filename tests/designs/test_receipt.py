@@ -189,6 +189,13 @@ def test_a_pool_without_near_duplicates_is_said_plainly(pool: Pool) -> None:
     assert (near.value, near.hint) == ("none", "the features tell all pairs apart")
 
 
+def test_under_a_cap_the_cap_is_named_where_random_pairs_end(pool: Pool) -> None:
+    found = design("--max-per-prompt=2")
+    found.diagnostics["curve"]["worth"] = None
+    expected = "Your 20 labels are worth more than 20 random ones, all that 2 pairs a prompt allow."
+    assert verdict(found).startswith(expected)
+
+
 @pytest.mark.parametrize(("source", "hotter"), [("generated", True), ("imported", False)])
 def test_only_a_generated_pool_can_be_made_hotter(pool: Pool, source: str, hotter: bool) -> None:
     found = design()
