@@ -7,6 +7,76 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+# Keys are attended to in blocks of this many positions, so that a row's sums run over the same
+# vector lanes whatever the longest row beside it.
+WIDTH_BLOCK = 16
+
+
+class SlotCache:
+    """Keys and values of rows that come and go, each from position 0 of its own slot.
+
+    Storage is (slots, heads, capacity, head size) a layer, of zeros: what lies past a row's
+    length is masked, and must be finite. Pages of the CPU's memory are taken as they are written.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        shape: tuple[int, int, int, int],
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        slots, heads, capacity, size = shape
+        self.slots = slots
+        self.capacity = -(-capacity // WIDTH_BLOCK) * WIDTH_BLOCK
+        whole = (slots, heads, self.capacity, size)
+        self._keys = [torch.zeros(whole, dtype=dtype, device=device) for _ in range(depth)]
+        self._values = [torch.zeros(whole, dtype=dtype, device=device) for _ in range(depth)]
+        self._columns = torch.arange(self.capacity, device=device)
+        # the first place of each head of each slot, counted in vectors
+        starts = torch.arange(slots * heads, device=device) * self.capacity
+        self._starts = starts.view(slots, heads)
+
+    def places(self, lengths: torch.Tensor) -> torch.Tensor:
+        """Return where the next token's vectors of the first rows go, (rows · heads,)."""
+        return (self._starts[: len(lengths)] + lengths.unsqueeze(1)).flatten()
+
+    def mask(self, lengths: torch.Tensor) -> torch.Tensor:
+        """Return what is added to scores, (rows, 1, 1, width): 0 within a row's length, or −∞."""
+        width = -(-int(lengths.max()) // WIDTH_BLOCK) * WIDTH_BLOCK
+        beyond = self._columns[:width] >= lengths.unsqueeze(1)
+        mask = torch.zeros(beyond.shape, device=beyond.device)
+        return mask.masked_fill_(beyond, -torch.inf)[:, None, None]
+
+    def write(
+        self, depth: int, places: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write a token's keys and values, (rows, heads, head size); return the layer's storage."""
+        for store, new in ((self._keys[depth], keys), (self._values[depth], values)):
+            store.view(-1, store.shape[-1]).index_copy_(0, places, new.flatten(0, 1))
+        return self._keys[depth], self._values[depth]
+
+    def fill(self, slot: int, keys: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
+        """Begin a slot with a prompt's keys and values, (heads, tokens, head size) a layer."""
+        length = keys[0].shape[1]
+        for stores, states in ((self._keys, keys), (self._values, values)):
+            for store, state in zip(stores, states, strict=True):
+                store[slot, :, :length] = state
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy the first `length` positions of a slot over another's."""
+        for store in (*self._keys, *self._values):
+            store[target, :, :length] = store[source, :, :length]
+
+    def take_over(self, other: "SlotCache", rows: int) -> None:
+        """Copy the first `rows` slots of another cache, as far as both reach, and empty it."""
+        width = min(self.capacity, other.capacity)
+        for stores, olds in ((self._keys, other._keys), (self._values, other._values)):
+            for depth, store in enumerate(stores):
+                store[:rows, :, :width] = olds[depth][:rows, :, :width]
+                olds[depth] = store.new_empty(0)
+
 
 class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer's keys and values, in storage with room for the tokens to come.

@@ -5,6 +5,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 Message = Mapping[str, str]
 """One turn of a prompt: ``{"role": ..., "content": ...}``."""
 
@@ -29,6 +32,13 @@ class PromptTooLong(ValueError):
 
 class GenerationStopped(Exception):
     """The caller's ``should_stop`` said so. What was yielded before stands."""
+
+
+class GenerationFailed(Exception):
+    """No more completions can be had. The message is one sentence that says what to do.
+
+    What was yielded before stands.
+    """
 
 
 @dataclass(frozen=True)
@@ -74,11 +84,14 @@ class Sampler:
     top_p
         Draw from the smallest set of tokens whose probability reaches ``top_p``, in (0, 1].
         1 draws from the whole vocabulary.
+    ignore_end
+        Go on past the end of sequence to ``max_new_tokens``, for measurements.
     """
 
     max_new_tokens: int
     temperature: float = 1.0
     top_p: float = 1.0
+    ignore_end: bool = False
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -103,12 +116,17 @@ class Finished:
         Tokens sampled, without the end-of-sequence token.
     finish_reason
         ``"stop"`` when the model ended the completion, ``"length"`` when it was cut.
+    features, log_prob
+        By-products, where the generator was asked for them and has them: for each kind a float32
+        array (d,), and the log-probability in nats, both as `features.encode` defines them.
     """
 
     key: Hashable
     text: str
     token_count: int
     finish_reason: FinishReason
+    features: Mapping[str, NDArray[np.float32]] | None = None
+    log_prob: float | None = None
 
 
 class Generator(Protocol):

@@ -1,20 +1,12 @@
-"""Sample completions in this process: one batch, prompts read once, rows dropped as they end."""
+"""Sample completions in this process: many rows in flight, each prompt read once."""
 
+import gc
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 
-import numpy as np
-import torch
-from transformers import DynamicCache
-
-from pairselect.pools.engine.caches import (
-    GrowingLayer,
-    grows_plainly,
-    merge_prefills,
-    select_rows,
-)
 from pairselect.pools.engine.contract import (
     Finished,
     FinishReason,
@@ -26,8 +18,14 @@ from pairselect.pools.engine.contract import (
     Sampler,
     ShouldStop,
 )
+from pairselect.pools.engine.decode import lean_decoder
+from pairselect.pools.engine.hardware import available_bytes
+from pairselect.pools.engine.kinds import FeatureKind, feature_kind
 from pairselect.pools.engine.loading import LanguageModel
-from pairselect.pools.engine.sampling import draw_tokens, row_uniforms
+from pairselect.pools.engine.prompts import completion_ids
+from pairselect.pools.engine.rows import Batch, Row
+from pairselect.pools.engine.slots import SlotBatch
+from pairselect.pools.engine.whole import WholeBatch
 
 __all__ = [
     "Finished",
@@ -38,86 +36,69 @@ __all__ = [
     "PromptTooLong",
     "Request",
     "Sampler",
-    "plan_chunks",
 ]
 
 _ASK_SECONDS = 0.5
-# Rows leave the batch when a quarter of it has ended: then the copy of the cache, a third of a
-# step's time, is paid back by the next two steps.
-_ENDED_SHARE = 0.25
-# Prompt tokens read at once, padding included: two seconds of two CPU cores, then the caller is
-# asked whether to go on; and a bound on the memory of a long prefill.
-_PREFILL_TOKENS = 2048
-
-
-def plan_chunks(
-    requests: Sequence[Request],
-    lm: LanguageModel,
-    rows: int = 64,
-    *,
-    prompt_tokens: int = 65_536,
-) -> list[list[Request]]:
-    """Split requests into batches for `InProcessGenerator.generate`.
-
-    Prompts are sorted by length, so that a batch needs little padding. The requests of one
-    prompt stay together unless they alone exceed a batch. The same requests in the same order
-    give the same plan.
-
-    Parameters
-    ----------
-    requests, lm
-        What to sample, and the model, whose tokenizer measures the prompts.
-    rows
-        Completions in a batch, at most.
-    prompt_tokens
-        Rows times the longest prompt's tokens in a batch, at most (a single row may exceed
-        it). Bounds the cache's memory: SmolLM2-135M keeps 23 KB a token in bfloat16.
-    """
-    groups: dict[tuple[tuple[str, str], ...], list[Request]] = {}
-    for request in requests:
-        groups.setdefault(request.prompt_key, []).append(request)
-    measured = [(len(lm.prompt_ids(group[0].messages)), group) for group in groups.values()]
-    measured.sort(key=lambda pair: pair[0])  # stable: equal lengths keep the order given
-    chunks: list[list[Request]] = []
-    current: list[Request] = []
-    for length, group in measured:
-        most = max(1, min(rows, prompt_tokens // length))
-        if current and len(current) + len(group) > most:
-            chunks.append(current)
-            current = []
-        while len(group) > most:
-            chunks.append(group[:most])
-            group = group[most:]
-        current = current + group
-    if current:
-        chunks.append(current)
-    return chunks
+# Rows in flight. A step of SmolLM2-135M on a CPU gains 14% from 64 to 128 rows, 17% from there to
+# 256; each keeps 23 KB a token.
+_ROWS = {"cuda": 512}
+_ROWS_ON_CPU = 256
+# Of the free memory, for the cache: the rest is for logits, states and everybody else.
+_MEMORY_SHARE = 0.5
+# What torch's CPU allocator says in a plain RuntimeError.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
 class InProcessGenerator:
     """A `Generator` that runs a loaded model here.
 
+    A Llama-like model runs by a lean forward pass (see `decode`): there a completion is a
+    function of its messages, its seed, the sampler and the model alone, bit for bit, on a CPU
+    in bfloat16: no sum depends on the other rows. In float32, on CUDA and for other
+    architectures the libraries choose their sums by the batch's shape, so that rounding differs
+    between batches and a near tie may fall the other way.
+
     Parameters
     ----------
     language_model
         The model to sample from.
-    share_prompts
-        Read each distinct prompt once and copy its cache to its rows. Off only to compare.
-    compact
-        Drop ended rows from the batch. Off only to compare.
+    rows
+        Rows in flight, at most. Default: 256 on a CPU, 512 on CUDA. Memory may allow fewer.
+    capture
+        Kinds of features (see `kinds.feature_kind`) to keep while sampling: means over an inner
+        layer or the final one, and ``last_token``. Others, and any on a model without the lean
+        pass, are left to a later pass: then `Finished.features` is None.
+    notice
+        Called with one sentence when memory runs out and the rows in flight are halved.
     """
 
     def __init__(
-        self, language_model: LanguageModel, *, share_prompts: bool = True, compact: bool = True
+        self,
+        language_model: LanguageModel,
+        *,
+        rows: int | None = None,
+        capture: Sequence[str] = (),
+        notice: Callable[[str], None] | None = None,
     ) -> None:
+        if rows is not None and rows < 1:
+            raise ValueError(f"rows must be at least 1, got {rows}.")
         self._lm = language_model
-        self._share_prompts = share_prompts
-        self._compact = compact
+        self._most = rows or _ROWS.get(language_model.device.type, _ROWS_ON_CPU)
+        self._notice = notice
+        self._decoder = lean_decoder(language_model)
+        self._kinds: dict[str, FeatureKind] = {}
+        kinds = {name: feature_kind(name) for name in capture}
+        if self._decoder is not None:
+            for kind in kinds.values():
+                kind.layer(self._decoder.depth)  # raises when there is no such layer
+            if all(kind.pooling in ("mean", "last") for kind in kinds.values()):
+                self._kinds = kinds
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
-        """The language model's fingerprint, with the engine's name."""
-        return {"engine": "in-process", **self._lm.fingerprint}
+        """The language model's fingerprint, with the engine's name and its forward pass."""
+        forward = "transformers" if self._decoder is None else "lean"
+        return {"engine": "in-process", "forward": forward, **self._lm.fingerprint}
 
     def generate(
         self,
@@ -126,10 +107,11 @@ class InProcessGenerator:
         *,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Finished]:
-        """Sample every request in one batch; yield each completion as it ends.
+        """Sample all requests, the longest prompts first; yield each completion as it ends.
 
-        The same requests in the same order give the same texts. A row's random numbers come
-        from its own seed; in another batch only rounding differs.
+        Hand over as many requests as there are: up to `rows` of them are in flight, and a row
+        that ends makes room for the next. Out of memory halves the rows and goes on; the rows
+        in flight begin again, with the same draws.
 
         Raises
         ------
@@ -140,43 +122,60 @@ class InProcessGenerator:
         """
         # No inference_mode around the yields: it would leak into the caller's code.
         ask = _Asker(should_stop)
-        if not requests:
-            return
-        batch = self._start(requests, sampler, ask)
-        while batch.rows:
-            ended = self._step(batch)
+        waiting = deque(self._rows(requests, sampler, ask))
+        batch: Batch | None = None
+        while waiting or (batch is not None and batch.rows):
+            batch = batch or self._batch(sampler, ask)
+            flying = list(batch.rows)
+            try:
+                ended = _advance(batch, waiting)
+            except (RuntimeError, MemoryError) as problem:  # torch.OutOfMemoryError is one
+                if not _is_out_of_memory(problem) or self._most == 1:
+                    raise
+                ended, batch = [], None
+            if batch is None:  # outside of the except clause, whose traceback holds the tensors
+                self._halve()
+                waiting = deque([*flying, *waiting])
+                for row in waiting:
+                    row.restart()
             for row in ended:
-                yield self._finish(row, sampler)
+                yield self._finish(row)
             ask()
 
-    def _start(self, requests: Sequence[Request], sampler: Sampler, ask: "_Asker") -> "_Batch":
-        rows, prompts = self._rows(requests, sampler)
-        with torch.inference_mode():
-            return _prefill(self._lm, rows, prompts, sampler, ask)
+    def _batch(self, sampler: Sampler, ask: "_Asker") -> Batch:
+        memory = int(_MEMORY_SHARE * available_bytes(self._lm.device))
+        if self._decoder is None:
+            return WholeBatch(self._lm, sampler, most=self._most, memory=memory, ask=ask)
+        return SlotBatch(
+            self._decoder,
+            sampler,
+            self._lm.eos_ids,
+            most=self._most,
+            memory=memory,
+            kinds=self._kinds,
+        )
 
-    def _rows(
-        self, requests: Sequence[Request], sampler: Sampler
-    ) -> tuple[list["_Row"], list[list[int]]]:
-        """Return a row per request, ordered by prompt, and the distinct prompts' token ids."""
-        places: dict[Any, int] = {}
-        prompts: list[list[int]] = []
+    def _halve(self) -> None:
+        gc.collect()
+        before, self._most = self._most, self._most // 2
+        if self._notice is not None:
+            self._notice(f"Out of memory with {before} rows at once: going on with {self._most}.")
+
+    def _rows(self, requests: Sequence[Request], sampler: Sampler, ask: "_Asker") -> list[Row]:
+        """Return a row per request, the longest prompts first, those of one prompt together."""
+        prompts: dict[tuple[tuple[str, str], ...], tuple[int, ...]] = {}
         rows = []
-        for number, request in enumerate(requests):
-            prompt = request.prompt_key if self._share_prompts else number
-            if prompt not in places:
-                places[prompt] = len(prompts)
-                prompts.append(self._checked_ids(request, sampler, place=number))
-            uniforms = row_uniforms(request.seed, sampler.max_new_tokens)
-            rows.append(_Row(request, places[prompt], uniforms))
-        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
-        rank = {place: new for new, place in enumerate(order)}
-        for row in rows:
-            row.prompt = rank[row.prompt]
-        rows.sort(key=lambda row: row.prompt)
-        return rows, [prompts[place] for place in order]
+        for place, request in enumerate(requests):
+            if request.prompt_key not in prompts:
+                ask()
+                prompts[request.prompt_key] = self._checked_ids(request, sampler, place=place)
+            rows.append(Row(request, prompts[request.prompt_key]))
+        # memory peaks at once; the sort is stable, but two prompts may be as long as each other
+        rows.sort(key=lambda row: (-len(row.prompt), row.prompt))
+        return rows
 
-    def _checked_ids(self, request: Request, sampler: Sampler, *, place: int) -> list[int]:
-        ids = self._lm.prompt_ids(request.messages)
+    def _checked_ids(self, request: Request, sampler: Sampler, *, place: int) -> tuple[int, ...]:
+        ids = tuple(self._lm.prompt_ids(request.messages))
         if len(ids) + sampler.max_new_tokens > self._lm.context_length:
             raise PromptTooLong(
                 f"The prompt of request {request.key!r} has {len(ids)} tokens; with "
@@ -186,26 +185,10 @@ class InProcessGenerator:
             )
         return ids
 
-    @torch.inference_mode()
-    def _step(self, batch: "_Batch") -> list["_Row"]:
-        """Draw a token for each row, drop rows that ended, and read the tokens."""
-        tokens = batch.draw()
-        ended = batch.record(tokens.tolist(), self._lm.eos_ids)
-        waiting = batch.waiting()
-        if not waiting:
-            batch.rows = []
-        else:
-            worthwhile = len(batch.rows) - len(waiting) >= _ENDED_SHARE * len(batch.rows)
-            if self._compact and worthwhile:
-                batch.keep(waiting)
-                tokens = tokens[torch.tensor(waiting, device=tokens.device)]
-            batch.read(self._lm.model, tokens)
-        return ended
-
-    def _finish(self, row: "_Row", sampler: Sampler) -> Finished:
+    def _finish(self, row: Row) -> Finished:
         ids = row.tokens
         reason: FinishReason = "length"
-        if ids[-1] in self._lm.eos_ids:
+        if row.stopped:
             ids, reason = ids[:-1], "stop"
         text: str = self._lm.tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
@@ -213,7 +196,22 @@ class InProcessGenerator:
         text = text.replace("\x00", "")
         if reason == "length":
             text = text.rstrip("\ufffd")  # a character cut in its middle
-        return Finished(row.request.key, text, len(ids), reason)
+        finished = Finished(row.request.key, text, len(ids), reason)
+        if row.features is None or (row.stopped and row.tokens[-1] != self._lm.eos_ids[0]):
+            return finished  # `encode` reads the tokenizer's own end of sequence
+        if completion_ids(self._lm.tokenizer, text) != ids:
+            return finished  # and the tokens of the text
+        return replace(finished, features=row.features, log_prob=row.log_prob)
+
+
+def _advance(batch: Batch, waiting: deque[Row]) -> list[Row]:
+    """Admit what there is room for, or else go one step; return the rows that ended."""
+    room = batch.room(waiting)
+    if not room:
+        return batch.step()
+    for _ in range(batch.admit(list(islice(waiting, room)))):
+        waiting.popleft()
+    return []
 
 
 class _Asker:
@@ -231,153 +229,6 @@ class _Asker:
             raise GenerationStopped
 
 
-class _Row:
-    """A request on its way: its prompt's place, its uniforms, its tokens so far."""
-
-    def __init__(self, request: Request, prompt: int, uniforms: Any) -> None:
-        self.request = request
-        self.prompt = prompt
-        self.uniforms = uniforms  # (max_new_tokens,)
-        self.tokens: list[int] = []
-        self.ended = False
-
-
-@dataclass
-class _Batch:
-    """The rows being decoded and the model's state for them, left padded.
-
-    ``mask`` has shape (rows, width + max_new_tokens): 0 for padding, else 1, the tokens to
-    come included. ``lengths`` (rows,) counts each row's own tokens, ``logits`` is
-    (rows, vocabulary) for the next token, ``step`` the tokens drawn so far.
-    """
-
-    rows: list[_Row]
-    sampler: Sampler
-    cache: DynamicCache
-    mask: torch.Tensor
-    lengths: torch.Tensor
-    logits: torch.Tensor
-    width: int
-    step: int = 0
-
-    def draw(self) -> torch.Tensor:
-        """Return the next token of each row, shape (rows,)."""
-        uniforms = np.array([row.uniforms[self.step] for row in self.rows])
-        on_device = torch.from_numpy(uniforms).to(self.logits.device)
-        return draw_tokens(self.logits, on_device, sampler=self.sampler)
-
-    def record(self, tokens: Sequence[int], eos_ids: Sequence[int]) -> list[_Row]:
-        """Append each row's token; return the rows that end with it."""
-        self.step += 1
-        ended = []
-        for row, token in zip(self.rows, tokens, strict=True):
-            if row.ended:
-                continue
-            row.tokens.append(token)
-            if token in eos_ids or self.step == self.sampler.max_new_tokens:
-                row.ended = True
-                ended.append(row)
-        return ended
-
-    def waiting(self) -> list[int]:
-        """Return the places of the rows that have not ended."""
-        return [place for place, row in enumerate(self.rows) if not row.ended]
-
-    def keep(self, places: Sequence[int]) -> None:
-        """Drop all rows but those at `places`, and the columns that are padding for all left."""
-        chosen = torch.tensor(places, device=self.mask.device)
-        self.rows = [self.rows[place] for place in places]
-        self.lengths = self.lengths[chosen]
-        self.mask = self.mask[chosen]
-        layers = [layer for layer in self.cache.layers if isinstance(layer, GrowingLayer)]
-        if layers:  # then all are, see merge_prefills
-            drop = self.width - int(self.mask[:, : self.width].sum(dim=1).max())
-            for layer in layers:
-                layer.keep(chosen, drop=drop)
-            self.mask = self.mask[:, drop:]
-            self.width -= drop
-        else:
-            select_rows(self.cache, places)
-
-    def read(self, model: Any, tokens: torch.Tensor) -> None:
-        """Feed the drawn tokens, shape (rows,), and keep the logits that follow them."""
-        logits: torch.Tensor = model(
-            input_ids=tokens.unsqueeze(1),
-            attention_mask=self.mask[:, : self.width + self.step],
-            position_ids=self.lengths.unsqueeze(1),
-            past_key_values=self.cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits
-        self.logits = logits[:, -1]  # (rows, vocabulary)
-        self.lengths = self.lengths + 1
-
-
-def _prefill(
-    lm: LanguageModel,
-    rows: list[_Row],
-    prompts: list[list[int]],
-    sampler: Sampler,
-    ask: _Asker,
-) -> _Batch:
-    """Read every distinct prompt once and spread the result over its rows.
-
-    `prompts` are sorted by length and `rows` by prompt.
-    """
-    plain = grows_plainly(lm.model.config)
-    # other caches cannot be merged: their prompts are read in one go
-    parts = _parts(prompts, _PREFILL_TOKENS) if plain else [prompts]
-    caches: list[DynamicCache] = []
-    logits: list[torch.Tensor] = []
-    rows_of: list[list[int]] = []
-    start = 0
-    for part in parts:
-        ask()
-        cache, part_logits = _read_prompts(lm, part)
-        places = [row.prompt - start for row in rows if start <= row.prompt < start + len(part)]
-        logits.append(part_logits[torch.tensor(places, device=lm.device)])
-        caches.append(cache)
-        rows_of.append(places)
-        start += len(part)
-    if plain:
-        cache = merge_prefills(caches, rows_of, room=sampler.max_new_tokens)
-    else:
-        cache = select_rows(caches[0], rows_of[0])
-    lengths = torch.tensor([len(prompts[row.prompt]) for row in rows], device=lm.device)
-    width = int(lengths.max())
-    columns = torch.arange(width + sampler.max_new_tokens, device=lm.device)
-    mask = (columns >= (width - lengths).unsqueeze(1)).long()  # (rows, width + max_new_tokens)
-    return _Batch(rows, sampler, cache, mask, lengths, torch.cat(logits), width)
-
-
-def _parts(prompts: list[list[int]], tokens: int) -> list[list[list[int]]]:
-    """Split prompts, sorted by length, into runs of at most `tokens` padded tokens."""
-    parts: list[list[list[int]]] = []
-    for prompt in prompts:
-        if parts and (len(parts[-1]) + 1) * len(prompt) <= tokens:
-            parts[-1].append(prompt)
-        else:
-            parts.append([prompt])
-    return parts
-
-
-def _read_prompts(
-    lm: LanguageModel, prompts: Sequence[Sequence[int]]
-) -> tuple[DynamicCache, torch.Tensor]:
-    """Return the prompts' cache, left padded, and the next token's logits (prompts, vocabulary)."""
-    width = max(map(len, prompts))
-    ids = torch.zeros((len(prompts), width), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for place, prompt in enumerate(prompts):
-        ids[place, width - len(prompt) :] = torch.tensor(prompt)
-        mask[place, width - len(prompt) :] = 1
-    cache = DynamicCache(config=lm.model.config)
-    output = lm.model(
-        input_ids=ids.to(lm.device),
-        attention_mask=mask.to(lm.device),
-        position_ids=(mask.cumsum(1) - 1).clamp_min(0).to(lm.device),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    return cache, output.logits[:, -1]
+def _is_out_of_memory(problem: Exception) -> bool:
+    text = str(problem).lower()
+    return isinstance(problem, MemoryError) or any(part in text for part in _OUT_OF_MEMORY)

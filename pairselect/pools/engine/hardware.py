@@ -3,10 +3,13 @@
 import os
 from pathlib import Path
 
+import psutil
 import torch
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_MEMORY_USED = Path("/sys/fs/cgroup/memory.current")
 
 
 def choose_device(wanted: str | None = None) -> torch.device:
@@ -38,6 +41,23 @@ def use_all_cores() -> None:
     """Let torch use each physical core this process may run on, unless OMP_NUM_THREADS is set."""
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(physical_cores())
+
+
+def available_bytes(device: torch.device) -> int:
+    """Return the memory that this process may still take on a device, its container's limit kept.
+
+    A device of another kind than CPU and CUDA does not tell: it counts as the CPU.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit = int(_MEMORY_LIMIT.read_text())
+        used = int(_MEMORY_USED.read_text())
+    except (OSError, ValueError):  # no cgroup v2, or "max"
+        return free
+    return max(0, min(free, limit - used))
 
 
 def physical_cores() -> int:

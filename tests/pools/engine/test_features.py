@@ -6,12 +6,12 @@ import torch
 
 from pairselect.pools.engine import features
 from pairselect.pools.engine.contract import GenerationStopped, PromptTooLong
-from pairselect.pools.engine.features import FEATURE_KINDS, Item, encode
+from pairselect.pools.engine.features import FEATURE_KINDS, Item, dimension, encode
 from pairselect.pools.engine.loading import load_model
 
 from .conftest import save_llama, save_tokenizer
 
-KINDS = tuple(FEATURE_KINDS)
+KINDS = FEATURE_KINDS
 
 
 def say(text):
@@ -67,15 +67,18 @@ def test_results_keep_the_order_of_the_items(tiny):
 
 def test_logits_in_small_blocks_change_nothing(tiny, monkeypatch):
     whole = encode(tiny, ITEMS)
-    monkeypatch.setattr("pairselect.pools.engine.features._LOGIT_NUMBERS", 259 * 2)
+    monkeypatch.setattr("pairselect.pools.engine.sketch._LOGITS", 2)
+    monkeypatch.setattr("pairselect.pools.engine.sketch._TOKENS", 2)
     np.testing.assert_allclose(encode(tiny, ITEMS).log_probs, whole.log_probs, atol=1e-5)
 
 
 def test_dtypes_and_shapes_are_as_promised(tiny):
     result = encode(tiny, ITEMS, KINDS)
+    sizes = {"mean_middle": 32, "last_token": 32, "output_sketch": 2048}
     assert {k: (v.dtype, v.shape) for k, v in result.features.items()} == {
-        kind: (np.dtype(np.float32), (5, 32)) for kind in KINDS
+        kind: (np.dtype(np.float32), (5, size)) for kind, size in sizes.items()
     }
+    assert {kind: dimension(kind, tiny) for kind in KINDS} == sizes
     assert result.log_probs.dtype == np.float64
     assert result.token_counts.dtype == np.int64
     assert result.truncated.tolist() == [False] * 5
@@ -91,11 +94,87 @@ def test_an_empty_completion_that_did_not_end_has_log_probability_zero(tiny):
     assert encode(tiny, [Item(say("hi"), "", ended=False)]).log_probs.tolist() == [0.0]
 
 
-def test_the_end_of_sequence_never_enters_the_features(tiny):
+def test_the_end_of_sequence_enters_the_sketch_alone(tiny):
     ended, cut = (encode(tiny, [Item(say("hi"), "yes", ended=e)], KINDS) for e in (True, False))
-    for kind in KINDS:
+    for kind in ("mean_middle", "last_token"):
         np.testing.assert_array_equal(ended.features[kind], cut.features[kind])
     assert ended.log_probs[0] < cut.log_probs[0]
+    assert not np.allclose(ended.features["output_sketch"], cut.features["output_sketch"])
+
+
+def all_layers(lm, item):
+    """Return the means over the completion's tokens of every hidden state, (layers + 1, d)."""
+    prompt = lm.prompt_ids(item.messages)
+    completion = lm.tokenizer(item.completion, add_special_tokens=False)["input_ids"]
+    with torch.inference_mode():
+        output = lm.model(torch.tensor([prompt + completion]), output_hidden_states=True)
+    return torch.stack(output.hidden_states)[:, 0, len(prompt) :].mean(dim=1).numpy()
+
+
+@pytest.mark.parametrize("model", ["tiny", "sliding"])
+@pytest.mark.parametrize("log_probs", [True, False])
+def test_every_layer_can_be_chosen(model, log_probs, request):
+    lm = request.getfixturevalue(model)
+    items = [ITEMS[0], ITEMS[1], ITEMS[4]]
+    kinds = [f"mean_layer_{layer}" for layer in (3, 0, 4, 2, 1)]
+    result = encode(lm, items, kinds, log_probs=log_probs, batch_tokens=100)
+    assert tuple(result.features) == tuple(kinds)
+    for row, item in enumerate(items):
+        expected = all_layers(lm, item)
+        for kind in kinds:
+            np.testing.assert_allclose(
+                result.features[kind][row], expected[int(kind[-1])], rtol=1e-4, atol=1e-5
+            )
+    assert np.isnan(result.log_probs).tolist() == [not log_probs] * 3
+
+
+@pytest.mark.parametrize("model", ["tiny", "sliding"])
+@pytest.mark.parametrize(("kind", "layers"), [("mean_layer_0", 0), ("mean_middle", 2)])
+def test_inner_layers_alone_end_the_pass_there(model, kind, layers, request):
+    lm = request.getfixturevalue(model)
+    whole = encode(lm, ITEMS, [kind])
+    run = set()
+    handles = [
+        layer.register_forward_hook(lambda *_, depth=depth: run.add(depth))
+        for depth, layer in enumerate(lm.model.base_model.layers)
+    ]
+    try:
+        short = encode(lm, ITEMS, [kind], log_probs=False)
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert run == set(range(layers))
+    np.testing.assert_array_equal(short.features[kind], whole.features[kind])
+    np.testing.assert_array_equal(short.token_counts, whole.token_counts)
+    assert np.isnan(short.log_probs).all()
+
+
+def test_a_kind_asked_for_twice_is_given_once(tiny):
+    result = encode(tiny, ITEMS, ["mean_middle", "mean_layer_2", "mean_middle"])
+    assert list(result.features) == ["mean_middle", "mean_layer_2"]
+    np.testing.assert_array_equal(*result.features.values())
+
+
+@pytest.mark.parametrize("kinds", [("mean_middle",), ("output_sketch",)])
+def test_log_probabilities_do_not_depend_on_the_kinds(tiny, kinds):
+    np.testing.assert_allclose(
+        encode(tiny, ITEMS, kinds).log_probs, encode(tiny, ITEMS, KINDS).log_probs, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_features_do_not_depend_on_the_batch(tiny_folder, dtype):
+    lm = load_model(str(tiny_folder), data_dir=tiny_folder, device="cpu", dtype=dtype)
+    together = encode(lm, RAGGED, KINDS)
+    tolerance = 1e-5 if dtype == torch.float32 else 0.05
+    for place, item in enumerate(RAGGED):
+        alone = encode(lm, [item], KINDS)
+        for kind in KINDS:
+            scale = np.abs(together.features[kind]).max()
+            np.testing.assert_allclose(
+                alone.features[kind][0], together.features[kind][place], atol=tolerance * scale
+            )
+        np.testing.assert_allclose(alone.log_probs[0], together.log_probs[place], rtol=tolerance)
 
 
 RAGGED = [
@@ -181,9 +260,17 @@ def test_prompt_with_room_for_one_token_is_encoded(tiny):
     assert result.truncated.tolist() == [True]
 
 
-def test_unknown_kind_is_refused(tiny):
-    with pytest.raises(ValueError, match="no feature kind 'other': use mean_middle, last_token"):
-        encode(tiny, ITEMS, ["other"])
+@pytest.mark.parametrize("name", ["other", "mean_layer_", "mean_layer_-1", "mean_layer_02", ""])
+def test_unknown_kind_is_refused(tiny, name):
+    expected = "no feature kind '.*': use mean_middle, last_token, output_sketch, or mean_layer_N"
+    with pytest.raises(ValueError, match=expected):
+        encode(tiny, ITEMS, [name])
+
+
+def test_layer_that_the_model_lacks_is_refused(tiny):
+    for call in (lambda kind: encode(tiny, [], [kind]), lambda kind: dimension(kind, tiny)):
+        with pytest.raises(ValueError, match="has 4 layers, so name mean_layer_0 to mean_layer_4"):
+            call("mean_layer_5")
 
 
 def test_it_stops_between_batches_when_asked(tiny):

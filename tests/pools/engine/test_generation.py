@@ -5,14 +5,13 @@ import itertools
 import pytest
 import torch
 
-from pairselect.pools.engine import generation
+from pairselect.pools.engine import decode, generation, slots, whole
 from pairselect.pools.engine.generation import (
     GenerationStopped,
     InProcessGenerator,
     PromptTooLong,
     Request,
     Sampler,
-    plan_chunks,
 )
 
 PROMPTS = ("hi", "a longer prompt, to be padded against", "middling one")
@@ -69,19 +68,151 @@ def test_a_sliding_window_model_generates_the_same_as_alone(sliding):
 
 
 @pytest.mark.parametrize("model", ["tiny", "sliding"])
-@pytest.mark.parametrize("switch", ["share_prompts", "compact"])
-def test_sharing_and_compaction_change_no_text(model, switch, request):
+@pytest.mark.parametrize("rows", [1, 3, 5])
+def test_rows_in_flight_change_no_text(model, rows, request):
     lm = request.getfixturevalue(model)
     done = texts(lm, requests())
-    assert texts(lm, requests(), **{switch: False}) == done
+    assert texts(lm, requests(), rows=rows) == done
     reasons = [reason for _, _, reason in done.values()]
     assert set(reasons) == {"stop", "length"}  # so that rows did leave early
 
 
-def test_prefill_in_parts_changes_no_text(tiny, monkeypatch):
+@pytest.mark.parametrize("module", [slots, whole])
+def test_prefill_in_parts_changes_no_text(tiny, module, monkeypatch):
+    if module is whole:
+        monkeypatch.setattr(generation, "lean_decoder", lambda lm: None)
     done = texts(tiny, requests())
-    monkeypatch.setattr(generation, "_PREFILL_TOKENS", 1)
+    monkeypatch.setattr(module, "_PREFILL_TOKENS", 1)
     assert texts(tiny, requests()) == done
+
+
+def test_each_prompt_is_read_once(tiny, monkeypatch):
+    read = []
+    original = decode.LeanDecoder.read_prompts
+
+    def reading(self, prompts, **options):
+        read.extend(prompts)
+        return original(self, prompts, **options)
+
+    generator = InProcessGenerator(tiny, rows=3)
+    monkeypatch.setattr(decode.LeanDecoder, "read_prompts", reading)
+    list(generator.generate(requests(each=5), Sampler(24)))
+    asked = {tuple(tiny.prompt_ids(request.messages)) for request in requests()}
+    assert sorted(read) == sorted(asked)
+
+
+def test_rows_that_end_make_room_at_once(tiny, monkeypatch):
+    sizes = []
+    original = decode.LeanDecoder.read_tokens
+
+    def reading(self, tokens, *args, **options):
+        sizes.append(len(tokens))
+        return original(self, tokens, *args, **options)
+
+    monkeypatch.setattr(slots, "_FEWEST", 1)  # rows in flight only
+    generator = InProcessGenerator(tiny, rows=4)
+    monkeypatch.setattr(decode.LeanDecoder, "read_tokens", reading)
+    done = list(generator.generate(requests(each=8), Sampler(24)))
+    ends = {one.finish_reason for one in done}
+    assert ends == {"stop", "length"}
+    last = max(place for place, size in enumerate(sizes) if size == 4)
+    assert set(sizes[: last + 1]) == {4}  # full until nothing waits
+    assert sizes[last:] == sorted(sizes[last:], reverse=True)
+
+
+def test_both_forward_passes_give_the_same_texts(tiny, monkeypatch):
+    lean = texts(tiny, requests())
+    assert InProcessGenerator(tiny).fingerprint["forward"] == "lean"
+    monkeypatch.setattr(generation, "lean_decoder", lambda lm: None)
+    assert InProcessGenerator(tiny).fingerprint["forward"] == "transformers"
+    assert texts(tiny, requests()) == lean
+
+
+@pytest.mark.parametrize("words", ["out of memory", "DefaultCPUAllocator: can't allocate memory"])
+@pytest.mark.parametrize("step", ["read_tokens", "read_prompts"])
+def test_out_of_memory_halves_the_rows_and_goes_on(tiny, words, step, monkeypatch):
+    expected = texts(tiny, requests(each=6))
+    original = getattr(decode.LeanDecoder, step)
+    calls = itertools.count()
+
+    def failing(self, *args, **options):
+        if next(calls) in (2, 4):
+            raise RuntimeError(words)
+        return original(self, *args, **options)
+
+    notices = []
+    generator = InProcessGenerator(tiny, rows=8, notice=notices.append)
+    monkeypatch.setattr(decode.LeanDecoder, step, failing)
+    monkeypatch.setattr(slots, "_PREFILL_TOKENS", 1)
+    done = [
+        (one.key, (one.text, one.token_count, one.finish_reason))
+        for one in generator.generate(requests(each=6), Sampler(24))
+    ]
+    assert len(done) == len(expected)  # none twice
+    assert dict(done) == expected
+    assert notices == [
+        "Out of memory with 8 rows at once: going on with 4.",
+        "Out of memory with 4 rows at once: going on with 2.",
+    ]
+
+
+@pytest.mark.parametrize("problem", [MemoryError(), RuntimeError("out of memory")])
+def test_out_of_memory_with_one_row_is_raised(tiny, problem, monkeypatch):
+    def failing(self, *args, **options):
+        raise problem
+
+    notices = []
+    generator = InProcessGenerator(tiny, rows=2, notice=notices.append)
+    monkeypatch.setattr(decode.LeanDecoder, "read_tokens", failing)
+    with pytest.raises(type(problem)):
+        list(generator.generate(requests(), Sampler(24)))
+    assert notices == ["Out of memory with 2 rows at once: going on with 1."]
+
+
+def test_other_errors_are_raised_at_once(tiny, monkeypatch):
+    def failing(self, *args, **options):
+        raise RuntimeError("shapes differ")
+
+    notices = []
+    generator = InProcessGenerator(tiny, rows=8, notice=notices.append)
+    monkeypatch.setattr(decode.LeanDecoder, "read_tokens", failing)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        list(generator.generate(requests(), Sampler(24)))
+    assert notices == []
+
+
+def test_little_memory_admits_fewer_rows(tiny, monkeypatch):
+    expected = texts(tiny, requests())
+    sizes = []
+    original = decode.LeanDecoder.read_tokens
+
+    def reading(self, tokens, *args, **options):
+        sizes.append(len(tokens))
+        return original(self, tokens, *args, **options)
+
+    generator = InProcessGenerator(tiny)
+    longest = max(len(tiny.prompt_ids(request.messages)) for request in requests())
+    row_bytes = (longest + 24) * generator._decoder.token_bytes
+    monkeypatch.setattr(slots, "_FEWEST", 1)  # rows in flight only
+    monkeypatch.setattr(generation, "available_bytes", lambda device: 2 * 3 * row_bytes)
+    monkeypatch.setattr(decode.LeanDecoder, "read_tokens", reading)
+    done = {
+        one.key: (one.text, one.token_count, one.finish_reason)
+        for one in generator.generate(requests(), Sampler(24))
+    }
+    assert done == expected
+    assert sizes[0] == 3
+    assert max(sizes) > 3  # shorter prompts leave room for more
+
+
+def test_ignored_ends_force_the_length(tiny):
+    done = texts(tiny, requests(), Sampler(24, ignore_end=True))
+    assert {(count, reason) for _, count, reason in done.values()} == {(24, "length")}
+
+
+def test_rows_must_be_positive(tiny):
+    with pytest.raises(ValueError, match="at least 1"):
+        InProcessGenerator(tiny, rows=0)
 
 
 def test_same_requests_give_the_same_texts(tiny):
@@ -196,30 +327,3 @@ def test_generator_fingerprint_names_engine_and_weights(tiny):
 def test_request_refuses_a_negative_seed():
     with pytest.raises(ValueError, match="negative"):
         Request("k", say("hi"), -1)
-
-
-def test_plan_keeps_prompts_together_and_sorts_by_length(tiny):
-    plan = plan_chunks(requests(each=4), tiny, rows=8)
-    assert [[request.key[0] for request in chunk] for chunk in plan] == [[0] * 4 + [2] * 4, [1] * 4]
-
-
-def test_plan_splits_a_prompt_that_exceeds_a_batch(tiny):
-    plan = plan_chunks(requests(each=5, prompts=("hi",)), tiny, rows=2)
-    assert [len(chunk) for chunk in plan] == [2, 2, 1]
-
-
-def test_plan_bounds_the_tokens_of_a_batch(tiny):
-    asked = requests(each=4)
-    plan = plan_chunks(asked, tiny, rows=64, prompt_tokens=120)
-    for chunk in plan:
-        longest = max(len(tiny.prompt_ids(request.messages)) for request in chunk)
-        assert len(chunk) == 1 or len(chunk) * longest <= 120
-    assert sorted(r.key for chunk in plan for r in chunk) == sorted(r.key for r in asked)
-
-
-def test_plan_is_the_same_twice_and_loses_nothing(tiny):
-    asked = requests(each=7)
-    assert plan_chunks(asked, tiny, rows=5) == plan_chunks(asked, tiny, rows=5)
-    assert {r.key for chunk in plan_chunks(asked, tiny, rows=5) for r in chunk} == {
-        r.key for r in asked
-    }
