@@ -33,6 +33,13 @@ from pairselect.core.strategies import (
     strategy,
 )
 from pairselect.core.targets import effective_rank, target_information
+from pairselect.core.variety import (
+    CompletionsCurve,
+    PromptVariety,
+    completions_curve,
+    prompt_variety,
+    source_spread,
+)
 from pairselect.core.vertex import solve_vertex_design
 
 __all__ = [
@@ -41,11 +48,13 @@ __all__ = [
     "BradleyTerryFit",
     "BudgetCurve",
     "CandidatePool",
+    "CompletionsCurve",
     "Design",
     "DesignError",
     "LengthReport",
     "NearDuplicates",
     "PoolDiversity",
+    "PromptVariety",
     "Reduction",
     "ReductionSettings",
     "Request",
@@ -58,6 +67,7 @@ __all__ = [
     "allocation",
     "budget_curve",
     "choose_pairs",
+    "completions_curve",
     "describe_selection",
     "effective_rank",
     "fit_bradley_terry",
@@ -68,6 +78,7 @@ __all__ = [
     "order_pairs",
     "order_selection",
     "pool_diversity",
+    "prompt_variety",
     "random_objectives",
     "reduce_features",
     "ridge_sweep",
@@ -75,6 +86,7 @@ __all__ = [
     "solve",
     "solve_trace_design",
     "solve_vertex_design",
+    "source_spread",
     "strategy",
     "target_information",
     "trace_problem",
