@@ -89,8 +89,8 @@ def dpo_rows(campaign: Campaign, format_name: str) -> Iterator[dict[str, Any]]:
         .select_related(
             "annotator",
             "comparison__pair__prompt",
-            "comparison__pair__first",
-            "comparison__pair__second",
+            "comparison__pair__first__variant",
+            "comparison__pair__second__variant",
         )
         .order_by("comparison__position")
     )
@@ -135,19 +135,29 @@ def _provenance(
         "chosen_log_prob": log_probs[chosen.pk],
         "rejected_log_prob": log_probs[rejected.pk],
         "pool": pool.name,
-        "chosen_model": chosen.model or pool.model,
-        "rejected_model": rejected.model or pool.model,
-        "chosen_seed": chosen.seed,
-        "rejected_seed": rejected.seed,
-        "temperature": pool.temperature,
-        "top_p": pool.top_p,
+        **_source("chosen", chosen, pool),
+        **_source("rejected", rejected, pool),
         "max_new_tokens": pool.max_new_tokens,
-        "chosen_finish_reason": chosen.finish_reason,
-        "rejected_finish_reason": rejected.finish_reason,
-        "model_fingerprint": orjson.dumps(pool.fingerprint, option=orjson.OPT_SORT_KEYS).decode(),
         "reference_model": features.model if features else None,
         "features": design.feature_kind,
     }
+
+
+def _source(side: str, completion: Completion, pool: Pool) -> dict[str, Any]:
+    """How a completion came to be; its own system prompt and sampler, where it was generated."""
+    variant = completion.variant
+    facts = {
+        "model": completion.model or (variant.model if variant else pool.model),
+        "seed": completion.seed,
+        "finish_reason": completion.finish_reason,
+        "temperature": variant.temperature if variant else None,
+        "top_p": variant.top_p if variant else None,
+        "system_prompt": variant.system_prompt if variant else None,
+        "fingerprint": orjson.dumps(
+            variant.fingerprint if variant else {}, option=orjson.OPT_SORT_KEYS
+        ).decode(),
+    }
+    return {f"{side}_{name}": value for name, value in facts.items()}
 
 
 def _template(campaign: Campaign) -> Render:

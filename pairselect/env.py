@@ -5,10 +5,13 @@ names the variable, the value and what is accepted.
 """
 
 import os
+import re
 import secrets
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -20,8 +23,19 @@ KNOWN = frozenset(
         "PAIRSELECT_DEBUG",
         "PAIRSELECT_SECRET_KEY",
         "PAIRSELECT_ALLOWED_HOSTS",
+        "PAIRSELECT_MODELS",
+        "PAIRSELECT_REFERENCE_MODEL",
+        "PAIRSELECT_REWARD_MODELS",
+        "PAIRSELECT_SERVERS",
+        "PAIRSELECT_MAX_UPLOAD",
+        "PAIRSELECT_MAX_UNPACKED",
+        "PAIRSELECT_MAX_ROWS",
+        "PAIRSELECT_MAX_CHARACTERS",
     }
 )
+SERVER_KEY = "PAIRSELECT_SERVER_KEY_"  # and the server's name, in capitals
+
+SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
@@ -33,9 +47,17 @@ SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
     "init_command": (
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=134217728;"
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=67108864;"
     ),
 }
+
+
+@dataclass(frozen=True)
+class Server:
+    """An OpenAI-compatible server; its key is in no log and no page."""
+
+    url: str
+    key: str = field(default="", repr=False)
 
 
 def refuse_misspelt() -> None:
@@ -45,7 +67,9 @@ def refuse_misspelt() -> None:
     PAIRSELECT_PORT, PAIRSELECT_PORT_8000_TCP, … where a service is called pairselect.
     """
     for name in sorted(os.environ.keys() - KNOWN):
-        if not name.startswith("PAIRSELECT_") or "_PORT" in name:
+        if not name.startswith("PAIRSELECT_") or "_PORT" in name or "_SERVICE_" in name:
+            continue
+        if name.startswith(SERVER_KEY):
             continue
         if meant := get_close_matches(name, KNOWN, n=1, cutoff=0.8):
             raise ImproperlyConfigured(
@@ -100,6 +124,60 @@ def model(name: str, *, default: str) -> str:
             f"{name} is empty: give 'embedded:smollm2-135m', a folder, or a hub id."
         )
     return value
+
+
+def names(name: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    return tuple(one.strip() for one in os.environ.get(name, "").split(",") if one.strip())
+
+
+def servers(name: str) -> dict[str, Server]:
+    """``lab=http://10.0.0.5:8000/v1,other=https://…``: OpenAI-compatible servers by name."""
+    found: dict[str, Server] = {}
+    for part in filter(None, (part.strip() for part in os.environ.get(name, "").split(","))):
+        label, equals, url = (piece.strip() for piece in part.partition("="))
+        address = urlsplit(url)
+        if not (equals and SERVER_NAME.fullmatch(label) and address.hostname) or (
+            address.scheme not in ("http", "https") or address.username or address.query
+        ):
+            raise ImproperlyConfigured(
+                f"{name}: {part!r} must be NAME=URL, such as 'lab=http://10.0.0.5:8000/v1', with a "
+                f"key, if it needs one, in {SERVER_KEY}{label.upper() or 'LAB'}."
+            )
+        if label in found or label == "embedded":
+            raise ImproperlyConfigured(f"{name}: {label!r} is taken; choose another name.")
+        key = os.environ.get(SERVER_KEY + label.upper(), "")
+        found[label] = Server(url.rstrip("/"), key)
+    for key_name in sorted(one for one in os.environ if one.startswith(SERVER_KEY)):
+        if key_name.removeprefix(SERVER_KEY).lower() not in found:
+            raise ImproperlyConfigured(f"{key_name} is the key of no server in {name}.")
+    return found
+
+
+def reference_model(name: str, servers: dict[str, Server]) -> str:
+    """The model whose features describe pools, if it is another than the one that writes."""
+    value = os.environ.get(name, "").strip()
+    if value.partition(":")[0] in servers:
+        raise ImproperlyConfigured(
+            f"{name}={value!r} is on a server: features need a model that runs here."
+        )
+    return value
+
+
+def size(name: str, *, default: str) -> int:
+    """Bytes, as ``500MB`` or ``2GB``; a plain number is bytes."""
+    value = os.environ.get(name, "").strip() or default
+    match = re.fullmatch(r"(\d+)\s*([KMGT]?)B?", value, re.IGNORECASE)
+    if not match or not int(match[1]):
+        raise ImproperlyConfigured(f"{name}={value!r} is no size: write 500MB or 2GB, say.")
+    return int(match[1]) * int(1000 ** " KMGT".index(match[2].upper() or " "))
+
+
+def count(name: str, *, default: int) -> int:
+    value = os.environ.get(name, "").strip() or str(default)
+    if not value.isascii() or not value.replace("_", "").isdigit() or not int(value):
+        raise ImproperlyConfigured(f"{name}={value!r} must be a whole number above 0.")
+    return int(value)
 
 
 def secret_key(name: str, folder: Path) -> str:

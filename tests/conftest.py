@@ -12,13 +12,15 @@ from annotate.models import Campaign
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.jobs.actions import run_job
 from pairselect.jobs.models import Job
-from pairselect.pools.models import Completion, Pool, Prompt, PromptSet
+from pairselect.pools.models import Completion, Pool, Prompt, PromptSet, Variant
 
 
 class NoProgress:
     """For calling a job's function without a job."""
 
     def report(self, done: int, total: int, message: str = "") -> None: ...
+
+    def notice(self, text: str) -> None: ...
 
     def should_stop(self) -> bool:
         return False
@@ -82,9 +84,7 @@ def people(db: None) -> People:
 
 def make_pool(prompts: int = 3, completions: int = 3, name: str = "pool") -> Pool:
     now = timezone.now()
-    prompt_set = PromptSet.objects.create(
-        name=name, file_name="prompts.jsonl", prompt_count=prompts, imported_at=now
-    )
+    prompt_set = PromptSet.objects.create(name=name, prompt_count=prompts, imported_at=now)
     pool = Pool.objects.create(
         name=name,
         prompt_set=prompt_set,
@@ -92,6 +92,14 @@ def make_pool(prompts: int = 3, completions: int = 3, name: str = "pool") -> Poo
         model="a-model-that-nobody-sees",
         completions_per_prompt=completions,
         completed_at=now,
+    )
+    variant = Variant.objects.create(
+        pool=pool,
+        position=0,
+        model=pool.model,
+        temperature=1.0,
+        top_p=1.0,
+        completions_per_prompt=completions,
     )
     for i in range(prompts):
         prompt = Prompt.objects.create(
@@ -102,7 +110,12 @@ def make_pool(prompts: int = 3, completions: int = 3, name: str = "pool") -> Poo
         )
         for k in range(completions):
             Completion.objects.create(
-                pool=pool, prompt=prompt, index=k, text=f"Answer {k} to question {i}", seed=k
+                pool=pool,
+                prompt=prompt,
+                index=k,
+                variant=variant,
+                text=f"Answer {k} to question {i}",
+                seed=k,
             )
     return pool
 

@@ -15,7 +15,7 @@ ALLOWED = {
     "engine": {"engine"},
     "accounts": {"accounts"},
     "jobs": {"jobs", "accounts"},
-    "pools": {"pools", "engine", "jobs", "accounts"},
+    "pools": {"pools", "engine", "core", "jobs", "accounts"},
     "designs": {"designs", "pools", "core", "jobs", "accounts"},
     "annotate": {"annotate", "designs", "pools", "engine", "jobs", "accounts"},
     "top": set(ORDER),

@@ -48,7 +48,7 @@ def test_loaded_again_it_makes_nothing_and_shows_the_same_passwords(folder: Path
     assert list(logins) == ["admin", "annotator"]
     assert all(re.fullmatch(PASSWORD, password) for password in logins.values())
     before = made()
-    assert [len(rows) for rows in before] == [1, 1, 1, 1, 5, 2]
+    assert [len(rows) for rows in before] == [1, 1, 1, 1, 7, 2]
     assert load_demo() == logins
     assert made() == before
 

@@ -109,3 +109,67 @@ def test_a_database_file_is_the_same_from_every_folder(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", value)
     assert env.database("DATABASE_URL", tmp_path, checkout=Path("/checkout"))["NAME"] == file
+
+
+def test_servers_are_named_with_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S", "lab=http://10.0.0.5:8000/v1/, judge = https://example.org/v1 ,")
+    monkeypatch.setenv("PAIRSELECT_SERVER_KEY_JUDGE", "sk-secret")
+    found = env.servers("S")
+    assert found == {
+        "lab": env.Server("http://10.0.0.5:8000/v1"),
+        "judge": env.Server("https://example.org/v1", "sk-secret"),
+    }
+    assert "sk-secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://10.0.0.5:8000/v1", "lab=", "lab=10.0.0.5", "lab=file:///etc/passwd", "LAB=http://a/v1",
+     "lab=http://user:word@a/v1", "lab=http://a/v1?key=1", "lab=http://a,lab=http://b",
+     "embedded=http://a/v1"],
+)  # fmt: skip
+def test_servers_refuses(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("S", value)
+    with pytest.raises(ImproperlyConfigured, match="^S: "):
+        env.servers("S")
+
+
+def test_a_key_without_its_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S", "lab=http://a/v1")
+    monkeypatch.setenv("PAIRSELECT_SERVER_KEY_LAP", "sk-secret")
+    with pytest.raises(ImproperlyConfigured, match="KEY_LAP is the key of no server in S") as said:
+        env.servers("S")
+    assert "sk-secret" not in str(said.value)
+
+
+def test_a_reference_model_on_a_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = {"lab": env.Server("http://a/v1")}
+    monkeypatch.setenv("R", "lab:model")
+    with pytest.raises(ImproperlyConfigured, match="features need a model that runs here"):
+        env.reference_model("R", servers)
+    monkeypatch.setenv("R", "embedded:smollm2-135m")
+    assert env.reference_model("R", servers) == "embedded:smollm2-135m"
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"), [("", 2 * 10**9), ("500MB", 5 * 10**8), ("12", 12), ("3 k", 3000)]
+)
+def test_size_reads(monkeypatch: pytest.MonkeyPatch, value: str, meant: int) -> None:
+    monkeypatch.setenv("S", value)
+    assert env.size("S", default="2GB") == meant
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "2 apples", "1.5GB", "0GB"])
+def test_size_refuses(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("S", value)
+    with pytest.raises(ImproperlyConfigured, match="is no size"):
+        env.size("S", default="2GB")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "²"])
+def test_count_refuses(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("S", value)
+    with pytest.raises(ImproperlyConfigured, match="whole number above 0"):
+        env.count("S", default=5)
+    monkeypatch.setenv("S", "5_000")
+    assert env.count("S", default=5) == 5000

@@ -263,20 +263,6 @@ def bad_lines(page: str) -> list[str]:
     return re.findall(r"<li>(.*?)</li>", page[page.index('data-level="error"') :])
 
 
-def test_bad_lines_are_listed_one_each(admin: Client) -> None:
-    upload(admin, "/prompts/", [{"prompt": ""}, {"prompt": "x"}, {"prompt": 3}])
-    page = text(admin, f"/prompts/{PromptSet.objects.get().pk}/")
-    assert "<p>Nothing was imported.</p>" in page
-    assert bad_lines(page) == ["Line 1: the prompt is empty.", "Line 3: the prompt is not a text."]
-
-
-def test_at_most_a_hundred_are_listed_and_the_rest_counted(admin: Client) -> None:
-    upload(admin, "/prompts/", [{"prompt": ""}] * 103)
-    lines = bad_lines(text(admin, f"/prompts/{PromptSet.objects.get().pk}/"))
-    assert len(lines) == 101
-    assert lines[99:] == ["Line 100: the prompt is empty.", "… and 3 more."]
-
-
 def test_an_error_of_any_length_is_cut_and_escaped(people: People, admin: Client) -> None:
     error = "Nothing. " + " ".join(f"Line {i}: <b>bad</b>." for i in range(1, 151))
     job = ended("import_prompts", 1, status="failed", error=error)
@@ -284,30 +270,6 @@ def test_an_error_of_any_length_is_cut_and_escaped(people: People, admin: Client
     page = admin.get(f"/jobs/{job.pk}/progress/").content.decode()
     assert page.count("<li>") == 101
     assert "<b>" not in page
-
-
-@pytest.mark.parametrize(
-    ("address", "line"),
-    [
-        ("/prompts/", {"prompt": ""}),
-        ("/pools/import/", {"prompt": "x", "completions": ["same", "same"]}),
-    ],
-)
-def test_a_bad_file_is_mended_and_not_tried_again(
-    admin: Client, address: str, line: dict[str, object]
-) -> None:
-    upload(admin, address, [line])
-    prompt_set = PromptSet.objects.get()
-    pages = [f"/prompts/{prompt_set.pk}/"] + [f"/pools/{p.pk}/" for p in Pool.objects.all()]
-    for page in pages:
-        shown = text(admin, page)
-        assert f'href="{address}">Upload the mended file' in shown
-        assert "Try again" not in shown
-    job = Job.objects.get(kind__startswith="import_")
-    answer = admin.post(f"/jobs/{job.pk}/retry/", follow=True)
-    assert "it would fail again" in answer.content.decode()
-    job.refresh_from_db()
-    assert job.status == "failed"
 
 
 def test_an_import_that_failed_for_another_reason_can_be_tried_again(admin: Client) -> None:

@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from annotate.models import Campaign, Export
 from pairselect.jobs.models import Job
+from pairselect.pools.models import Upload
 from tests.conftest import People
 
 OPEN, ADMIN, MEMBER, ANYONE = "open", "admin", "member of the campaign", "any person"
@@ -23,10 +24,17 @@ TABLE = {
     "annotate:undo": MEMBER,
     "pools:prompt_sets": ADMIN,
     "pools:prompt_set": ADMIN,
+    "pools:prompt_set_upload_new": ADMIN,
+    "pools:prompt_set_upload": ADMIN,
+    "pools:prompt_set_upload_problems": ADMIN,
+    "pools:prompt_set_upload_discard": ADMIN,
     "pools:pools": ADMIN,
     "pools:pool_new": ADMIN,
     "pools:pool_import": ADMIN,
     "pools:pool": ADMIN,
+    "pools:pool_latest": ADMIN,
+    "pools:pool_scores": ADMIN,
+    "pools:pool_report": ADMIN,
     "designs:designs": ADMIN,
     "designs:design_new": ADMIN,
     "designs:design": ADMIN,
@@ -53,6 +61,8 @@ TABLE = {
 }
 POST_ONLY = {
     "logout",
+    "pools:pool_report",
+    "pools:prompt_set_upload_discard",
     "annotate:answer",
     "annotate:undo",
     "annotate:campaign_annotators",
@@ -88,6 +98,7 @@ def addresses(campaign: Campaign, people: People) -> dict[str, str]:
     job = Job.objects.create(kind="import_prompts", subject_id=1, status=Job.Status.DONE)
     export = Export.objects.create(campaign=campaign, format="trl")
     pool = campaign.design.pool
+    upload = Upload.objects.create(name="u", file_name="u.jsonl", sha256="0" * 64)
     comparison = campaign.comparisons.first()
     assert comparison is not None
     arguments = {
@@ -95,7 +106,13 @@ def addresses(campaign: Campaign, people: People) -> dict[str, str]:
         "annotate:undo": [campaign.pk],
         "annotate:answer": [campaign.pk, comparison.pk],
         "pools:prompt_set": [pool.prompt_set_id],
+        "pools:prompt_set_upload": [upload.pk],
+        "pools:prompt_set_upload_problems": [upload.pk],
+        "pools:prompt_set_upload_discard": [upload.pk],
         "pools:pool": [pool.pk],
+        "pools:pool_latest": [pool.pk],
+        "pools:pool_scores": [pool.pk],
+        "pools:pool_report": [pool.pk],
         "designs:design": [campaign.design_id],
         "designs:design_again": [campaign.design_id],
         "annotate:export": [export.pk],
@@ -134,8 +151,9 @@ def test_who_is_let_in(name: str, addresses: dict[str, str], people: People) -> 
     admin = status(people.client(people.admin), name, address)
     if rule == ADMIN:
         assert (stranger, member) == (403, 403)
-        # A finished export is all that the row lacks here.
-        assert admin == 404 if name == "annotate:export" else admin in (200, 302)
+        # A finished export, and a list of bad rows, are all that these rows lack here.
+        lacks = name in ("annotate:export", "pools:prompt_set_upload_problems")
+        assert admin == 404 if lacks else admin in (200, 302)
     elif rule == MEMBER:
         assert stranger == 404
         assert admin == 404  # spending the budget does not make one an annotator

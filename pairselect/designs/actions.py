@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from pairselect.core import DesignError
+from pairselect.core import STRATEGIES, DesignError
 from pairselect.designs.bridge import selected_rows
 from pairselect.designs.models import Design, KnownLabel, SelectedPair
 from pairselect.designs.solution import STEPS, solve
@@ -17,7 +17,7 @@ from pairselect.jobs.progress import JobError, JobProgress
 from pairselect.pools.actions import work_for_pool
 from pairselect.pools.models import FeatureSet, Pool
 from pairselect.pools.naming import row_named
-from pairselect.pools.queries import finished_features
+from pairselect.pools.queries import finished_features, finished_scores
 from pairselect.pools.storage import FeaturesLost
 
 
@@ -74,6 +74,9 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
         raise JobError(
             f"The pool “{design.pool}” has no {design.feature_kind} features yet: extract them."
         )
+    if "scores" in STRATEGIES[design.strategy].needs and design.after is None:
+        # Asked for while the pool was still being made, it takes the scores that came with it.
+        design.score_set = design.score_set or finished_scores(design.pool).first()
     started = time.monotonic()
     try:
         solution = solve(design, features, progress)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pairselect.core import CandidatePool, Selection, near_duplicates, reduce_features
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.designs.queries import chain_of, text_key
-from pairselect.pools.models import FeatureSet
+from pairselect.pools.models import FeatureSet, ScoreSet
 from pairselect.pools.queries import completions_in_order
 from pairselect.pools.storage import FeaturesLost, load_arrays
 
@@ -29,11 +29,15 @@ class PoolArrays:
 
 
 def pool_arrays(
-    feature_set: FeatureSet, *, dimension: int, after: Design | None = None
+    feature_set: FeatureSet,
+    *,
+    dimension: int,
+    after: Design | None = None,
+    score_set: ScoreSet | None = None,
 ) -> PoolArrays:
     """The pool's completions as the core takes them, features reduced to ``dimension`` at most.
 
-    Scores are passed on if every completion has one. Pairs that the design ``after`` and those
+    Pairs that the design ``after`` and those
     before it have queued are no candidates, nor are those that the features hardly tell apart:
     their labels would carry next to nothing, and people would see the same answer twice.
 
@@ -43,7 +47,7 @@ def pool_arrays(
         When the data folder has lost the arrays.
     """
     raw, log_probs, token_counts = load_arrays(feature_set)
-    rows = completions_in_order(feature_set.pool).values_list("pk", "prompt_id", "text", "score")
+    rows = completions_in_order(feature_set.pool).values_list("pk", "prompt_id", "text")
     if len(raw) != rows.count():
         raise FeaturesLost(
             f"The features of “{feature_set.pool}” are of other completions: extract them again."
@@ -51,12 +55,10 @@ def pool_arrays(
     ids = np.empty(len(raw), dtype=np.int64)
     prompt_ids = np.empty(len(raw), dtype=np.int64)
     text_ids = np.empty(len(raw), dtype=np.int64)
-    scores = np.empty(len(raw))
     seen: dict[bytes, int] = {}
-    for row, (pk, prompt_id, text, score) in enumerate(rows.iterator(chunk_size=2000)):
+    for row, (pk, prompt_id, text) in enumerate(rows.iterator(chunk_size=2000)):
         ids[row], prompt_ids[row] = pk, prompt_id
         text_ids[row] = seen.setdefault(text_key(text), len(seen))
-        scores[row] = np.nan if score is None else score
     excluded = np.zeros((0, 2), dtype=np.int64)
     if after is not None:
         queued = SelectedPair.objects.filter(design__in=chain_of(after)).order_by()
@@ -66,7 +68,7 @@ def pool_arrays(
         reduction.features,
         prompt_ids,
         np.asarray(log_probs),
-        scores=scores if np.isfinite(scores).all() else None,
+        scores=None if score_set is None else _scores(score_set, ids, prompt_ids),
         text_id=text_ids,
         excluded=excluded,
     )
@@ -84,6 +86,23 @@ def pool_arrays(
         near.count,
         facts,
     )
+
+
+def _scores(
+    score_set: ScoreSet, ids: NDArray[np.int64], prompt_ids: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """A score for each row, (n,): where the source gave none, the mean of its prompt's.
+
+    So its pairs differ little and are not preferred for what nobody knows.
+    """
+    pairs = score_set.scores.order_by().values_list("completion_id", "value")
+    found = dict(pairs.iterator(chunk_size=2000))
+    scores = np.array([found.get(int(pk), np.nan) for pk in ids])
+    for row in np.flatnonzero(np.isnan(scores)):
+        of_prompt = scores[prompt_ids == prompt_ids[row]]
+        known = of_prompt[~np.isnan(of_prompt)]
+        scores[row] = known.mean() if known.size else np.nanmean(scores)
+    return scores
 
 
 def known_arrays(

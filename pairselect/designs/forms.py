@@ -6,11 +6,23 @@ from pairselect.core import STRATEGIES
 from pairselect.designs.grouping import GroupedForm
 from pairselect.designs.models import Design
 from pairselect.designs.queries import choosable_pairs, choosable_pools
-from pairselect.pools.models import Pool
-from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS, has_scores
+from pairselect.pools.models import Pool, ScoreSet
+from pairselect.pools.queries import (
+    DEFAULT_FEATURES,
+    FEATURE_KINDS,
+    finished_scores,
+    is_feature_kind,
+)
 
 MOST = 2**31 - 1  # of an integer column
 STRATEGY_CHOICES = [(name, name.replace("_", " ")) for name in STRATEGIES]
+
+
+class KindField(forms.ChoiceField):
+    """The usual kinds of features are on offer; any layer can be named."""
+
+    def valid_value(self, value: str) -> bool:
+        return is_feature_kind(value)
 
 
 class DesignForm(GroupedForm):
@@ -45,6 +57,12 @@ class DesignForm(GroupedForm):
         label="Pairs that trace gap keeps, %",
         help_text="Those whose scores differ most.",
     )
+    scores = forms.CharField(
+        max_length=100,
+        required=False,
+        label="Scores",
+        help_text="Which of the pool's, by name, where the strategy needs some. Empty: the newest.",
+    )
     max_per_prompt = forms.IntegerField(
         min_value=1,
         max_value=MOST,
@@ -56,7 +74,7 @@ class DesignForm(GroupedForm):
         choices=Design.Method.choices, initial=Design.Method.EXACT, required=False
     )
     target = forms.ChoiceField(initial=Design.Target.SAMPLES, required=False)
-    feature_kind = forms.ChoiceField(
+    feature_kind = KindField(
         choices=[(name, name.replace("_", " ")) for name in FEATURE_KINDS],
         initial=DEFAULT_FEATURES,
         required=False,
@@ -100,7 +118,7 @@ class DesignForm(GroupedForm):
             assert isinstance(choice, forms.ModelChoiceField)
             choice.queryset = choosable_pools()
         else:
-            del self.fields["pool"]
+            del self.fields["pool"], self.fields["scores"]
         target = self.fields["target"]
         assert isinstance(target, forms.ChoiceField)
         target.choices = [
@@ -115,7 +133,9 @@ class DesignForm(GroupedForm):
             data["pool"] = self.after.pool
         if data.get("pool") is not None:
             self._check_budget(data["pool"], data.get("budget"), data.get("max_per_prompt"))
-            self._check_needs(data["pool"], data.get("strategy"))
+            data["score_set"] = self._check_scores(
+                data["pool"], data.get("strategy"), data.pop("scores", "")
+            )
         return data
 
     def clean_random_share(self) -> float:
@@ -156,16 +176,22 @@ class DesignForm(GroupedForm):
             under = " under that cap" if cap else ""
             self.add_error("budget", f"The pool has {pairs}{left}{under}; ask for no more.")
 
-    def _check_needs(self, pool: Pool, strategy: str | None) -> None:
-        needs = STRATEGIES[strategy].needs if strategy else ()
-        known = self.after is not None or pool.completed_at is None  # a worker will see
-        if "scores" in needs and not known and not has_scores(pool):
-            title = (strategy or "").replace("_", " ")
+    def _check_scores(self, pool: Pool, strategy: str | None, name: str) -> ScoreSet | None:
+        """The scores that the strategy will look at, if it needs any."""
+        if self.after is not None or not strategy or "scores" not in STRATEGIES[strategy].needs:
+            return None
+        found = list(finished_scores(pool))
+        named = next((one for one in found if one.name == name), None) if name else None
+        if name and named is None:
+            have = ", ".join(f"“{one.name}”" for one in found) or "none"
+            self.add_error("scores", f"The pool has no scores named “{name}”; it has {have}.")
+        elif not found and pool.completed_at is not None:  # else a worker will see
             self.add_error(
                 "strategy",
-                f"{title} needs a score of every completion, and this pool lacks some: import it "
-                "with scores, or choose a strategy that needs none.",
+                f"{strategy.replace('_', ' ')} needs a score of every completion, and this pool "
+                "has none: score it, import it with scores, or choose a strategy that needs none.",
             )
+        return named or next(iter(found), None)
 
 
 def settings_of(design: Design) -> dict[str, Any]:
@@ -176,4 +202,5 @@ def settings_of(design: Design) -> dict[str, Any]:
     return values | {
         "random_share": round(100 * design.random_share, 6),
         "keep": round(100 * design.keep, 6),
+        "scores": design.score_set.name if design.score_set else None,
     }

@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import models
 
-from pairselect.pools.models import Completion, FeatureSet, Pool, Prompt
+from pairselect.pools.models import Completion, FeatureSet, Pool, Prompt, ScoreSet
 
 # core.Status for people; one that is not here is its own words.
 STATUS_TITLES = {
@@ -61,6 +61,14 @@ class Design(models.Model):
         on_delete=models.PROTECT,
         related_name="designs",
         help_text="the features that it was solved with",
+    )
+    score_set = models.ForeignKey(
+        ScoreSet,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="designs",
+        help_text="the scores that the strategy looks at, where it needs some",
     )
     # What came out. Φ is the trace criterion, smaller is better.
     objective = models.FloatField(null=True, blank=True, help_text="Φ of the chosen pairs")

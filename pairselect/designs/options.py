@@ -28,13 +28,17 @@ def add_design_options(parser: CommandParser) -> None:
     parser.add_argument(
         "--keep", metavar="PERCENT", help="of the pairs, those that trace_gap looks at; else 30"
     )
+    parser.add_argument("--scores", default="", help="which of the pool's, by name")
     parser.add_argument("--max-per-prompt", type=int)
     parser.add_argument("--method", default="exact", choices=Design.Method.values)
     parser.add_argument(
         "--target", default="samples", help="samples, policy or, in a next round, fitted"
     )
     parser.add_argument(
-        "--features", dest="feature_kind", default=DEFAULT_FEATURES, choices=FEATURE_KINDS
+        "--features",
+        dest="feature_kind",
+        default=DEFAULT_FEATURES,
+        help=f"{', '.join(FEATURE_KINDS)} or mean_layer_N",
     )
     parser.add_argument("--dimension", type=int, help="of the features, at most")
     parser.add_argument("--ridge", help="relative to the pool; else 0.001")

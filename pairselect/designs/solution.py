@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pairselect.core import Selection, choose_pairs, next_round, order_selection, random_objectives
+from pairselect.core import (
+    Selection,
+    choose_pairs,
+    next_round,
+    order_selection,
+    random_objectives,
+)
 from pairselect.designs.bridge import PoolArrays, known_arrays, pool_arrays
 from pairselect.designs.models import Design
 from pairselect.designs.receipt import describe_fit, diagnose
@@ -64,7 +70,9 @@ def solve(design: Design, features: FeatureSet, progress: JobProgress) -> Soluti
     rng = np.random.default_rng(design.seed)
     known = design.known_labels.count()
     dimension = design.dimension or dimension_for(design.budget + known)
-    arrays = pool_arrays(features, dimension=dimension, after=design.after)
+    arrays = pool_arrays(
+        features, dimension=dimension, after=design.after, score_set=design.score_set
+    )
     progress.report(1, STEPS, "choosing pairs")
     settings: dict[str, Any] = {
         "strategy": design.strategy,

@@ -51,7 +51,7 @@ def design_again(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @admin_required
 def design_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    design = get_object_or_404(Design.objects.select_related("pool", "after"), pk=pk)
+    design = get_object_or_404(Design.objects.select_related("pool", "after", "score_set"), pk=pk)
     page = Paginator(pairs_in_order(design), 25).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "design": design,

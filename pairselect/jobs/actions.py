@@ -195,6 +195,7 @@ def retry_job(job: Job) -> None:
             status=Job.Status.WAITING,
             cancel_requested=False,
             error="",
+            notices="",
             finished_at=None,
             fruitless=0,
         )
@@ -291,7 +292,8 @@ def _end(job: Job, status: Job.Status, error: str, **facts: int | str) -> None:
 
 
 def _release_followers(job: Job) -> None:
-    for follower in job.followers.filter(status=Job.Status.WAITING).select_related("after"):
+    waiting = job.followers.filter(status=Job.Status.WAITING).select_related("after")
+    for follower in waiting.order_by("pk"):  # in the order in which they were asked for
         _settle_waiting(follower)
 
 

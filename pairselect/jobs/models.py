@@ -50,6 +50,7 @@ class Job(models.Model):
     done = models.PositiveBigIntegerField(default=0)
     total = models.PositiveBigIntegerField(default=0)
     message = models.CharField(max_length=500, blank=True)
+    notices = models.TextField(blank=True, help_text="what happened on the way, a line each")
     error = models.TextField(blank=True)
 
     created_by = models.ForeignKey(
@@ -124,6 +125,16 @@ class Job(models.Model):
         return remedy if remedy and failed and self.error.startswith(remedy.error) else None
 
     @property
+    def remedy_url(self) -> str:
+        remedy, subject = self.remedy, self._kind.subject
+        if remedy is None:
+            return ""
+        if not remedy.of or subject is None:
+            return reverse(remedy.page)
+        pk = subject.related(self.subject_id, remedy.of)
+        return reverse(remedy.page, args=[pk]) if pk else ""
+
+    @property
     def can_retry(self) -> bool:
         """Whether running it again, with what it waited for, may end otherwise."""
         if self.status not in self.UNDONE or self.remedy:
@@ -137,6 +148,10 @@ class Job(models.Model):
         if len(lines) > MOST_LINES and not lines[MOST_LINES].startswith("…"):
             lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES:,} more."]
         return [sentence, *lines]
+
+    @property
+    def notice_lines(self) -> list[str]:
+        return self.notices.splitlines()
 
     @property
     def _kind(self) -> JobKind:

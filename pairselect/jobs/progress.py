@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -13,9 +14,22 @@ from pairselect.jobs.models import Job
 
 logger = logging.getLogger(__name__)
 
-BEAT_SECONDS = 2.0
+BEAT_SECONDS = 1.0
+PACE_SECONDS = 5.0  # of work, before it says how much is left
+MOST_NOTICES = 20
 
 Listener = Callable[[int, int, str], None]
+
+
+def in_words(seconds: float) -> str:
+    """About how long: "40 s", "12 min", "3.5 h", "2 days"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.0f} days"
 
 
 class JobError(Exception):
@@ -36,6 +50,8 @@ class JobProgress:
         self._job = job
         self._listener = listener
         self._done, self._total, self._message = job.done, job.total, ""
+        self._began: tuple[float, int] | None = None  # when this stretch of work began, and where
+        self._notices = job.notices.splitlines()
         self._stop = threading.Event()
         self._finished = threading.Event()
         self.was_lost = False
@@ -56,10 +72,17 @@ class JobProgress:
 
     def report(self, done: int, total: int, message: str = "") -> None:
         """Say how far the job is, and raise ``JobStopped`` if it should not go on."""
-        self._done, self._total, self._message = done, total, message[:500]
+        if self._began is None or total != self._total or done < self._done:
+            self._began = (time.monotonic(), done)
+        self._done, self._total, self._message = done, total, message[:400]
         if self._listener:
             self._listener(done, total, message)
         self.check()
+
+    def notice(self, text: str) -> None:
+        """Keep a sentence on something that happened and did not end the work."""
+        self._notices = [*self._notices, text][-MOST_NOTICES:]
+        logger.warning("job %s: %s", self._job.pk, text)
 
     def should_stop(self) -> bool:
         return self._stop.is_set()
@@ -69,7 +92,22 @@ class JobProgress:
             raise JobStopped
 
     def facts(self) -> dict[str, int | str]:
-        return {"done": self._done, "total": self._total, "message": self._message}
+        return {
+            "done": self._done,
+            "total": self._total,
+            "message": ", ".join(filter(None, (self._message, self._time_left()))),
+            "notices": "\n".join(self._notices),
+        }
+
+    def _time_left(self) -> str:
+        if self._began is None or not self._total:
+            return ""
+        since, start = self._began
+        seconds, made = time.monotonic() - since, self._done - start
+        if seconds < PACE_SECONDS or made <= 0:
+            return ""
+        left = (self._total - self._done) * seconds / made
+        return f"{in_words(left)} left" if left >= 1 else ""
 
     def beat(self) -> None:
         """Write heartbeat and progress; learn of a cancellation or of a lost claim."""

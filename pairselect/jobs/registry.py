@@ -42,18 +42,21 @@ class Subject:
             for pk, page_pk, name in rows.values_list("pk", f"{before}pk", f"{before}name")
         }
 
+    def related(self, pk: int, relation: str) -> int | None:
+        """The id of the row that the relation leads to, if there is one."""
+        rows = apps.get_model(self.model)._default_manager.filter(pk=pk)
+        found: int | None = rows.values_list(relation, flat=True).first()
+        return found
+
 
 @dataclass(frozen=True)
 class Remedy:
     """What helps where running a failed job again cannot: when its error begins like this."""
 
     error: str
-    page: str
+    page: str  # an address; with ``of``, one that takes an id
     label: str
-
-    @property
-    def url(self) -> str:
-        return reverse(self.page)
+    of: str = ""  # the relation from the job's subject to the row whose page it is
 
 
 @dataclass(frozen=True)

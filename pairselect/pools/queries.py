@@ -1,11 +1,20 @@
-from django.conf import settings
 from django.db.models import Count, QuerySet
 
-from pairselect.pools.models import Completion, FeatureSet, Pool, PromptSet
+from pairselect.pools.engine.kinds import DEFAULT_KIND, feature_kind
+from pairselect.pools.engine.kinds import FEATURE_KINDS as FEATURE_KINDS
+from pairselect.pools.language import on_server, usual_reference_model
+from pairselect.pools.models import Completion, FeatureSet, Pool, PromptSet, ScoreSet
 
-# What the engine can extract, by name; a test holds the two lists together.
-FEATURE_KINDS = ("mean_middle", "last_token")
-DEFAULT_FEATURES = "mean_middle"
+DEFAULT_FEATURES = DEFAULT_KIND
+
+
+def is_feature_kind(name: str) -> bool:
+    """Whether it is a kind of features; that the model has such a layer, extraction will see."""
+    try:
+        feature_kind(name)
+    except ValueError:
+        return False
+    return True
 
 
 def prompt_sets() -> QuerySet[PromptSet]:
@@ -21,6 +30,10 @@ def completions_in_order(pool: Pool) -> QuerySet[Completion]:
     return Completion.objects.filter(pool=pool).order_by("prompt__position", "index")
 
 
+def latest_completions(pool: Pool, count: int = 3) -> QuerySet[Completion]:
+    return pool.completions.select_related("prompt", "variant").order_by("-pk")[:count]
+
+
 def completions_expected(pool: Pool) -> int:
     """How many completions the pool will have; of an imported one, how many it has."""
     if pool.source == Pool.Source.GENERATED and pool.completions_per_prompt:
@@ -28,17 +41,21 @@ def completions_expected(pool: Pool) -> int:
     return pool.completions.count()
 
 
+def finished_scores(pool: Pool) -> QuerySet[ScoreSet]:
+    """The score sets that a design can use, the newest first."""
+    return pool.score_sets.filter(completed_at__isnull=False)
+
+
 def has_scores(pool: Pool) -> bool:
-    """Whether every completion has a score; False of an empty pool."""
-    rows = pool.completions.order_by().aggregate(all=Count("pk"), scored=Count("score"))
-    return bool(0 < rows["all"] == rows["scored"])
+    return finished_scores(pool).exists()
 
 
 def reference_model(pool: Pool) -> str:
-    """The model whose features describe the pool: the one that wrote it, where it is known."""
-    if pool.source == Pool.Source.GENERATED:
-        return pool.model
-    return str(settings.PAIRSELECT_MODEL)
+    """The model whose features describe the pool: the one that wrote it, where it runs here."""
+    for model in pool.variants.values_list("model", flat=True):
+        if not on_server(model):
+            return model
+    return usual_reference_model()
 
 
 def finished_features(pool: Pool, kind: str = DEFAULT_FEATURES) -> FeatureSet | None:

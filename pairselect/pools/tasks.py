@@ -2,9 +2,21 @@
 
 from pairselect.jobs.progress import JobProgress
 from pairselect.jobs.registry import Remedy, Subject, job_kind
-from pairselect.pools import actions, imports
+from pairselect.pools import extracting, generating, reporting, scoring
+from pairselect.pools.imports import NOTHING, importing, inspecting
 
-UPLOAD = "Upload the mended file under the same name"
+MAP_AGAIN = "See its bad rows, change its columns"
+
+
+@job_kind(
+    "inspect_upload",
+    title="Looking at the file",
+    queue="cpu",
+    subject=Subject("pools.Upload", page="pools:prompt_set_upload"),
+    remedy=Remedy(NOTHING, page="pools:prompt_set_upload_new", label="Upload another file"),
+)
+def inspect_upload(upload_id: int, progress: JobProgress) -> None:
+    inspecting.inspect_upload(upload_id, progress)
 
 
 @job_kind(
@@ -12,10 +24,10 @@ UPLOAD = "Upload the mended file under the same name"
     title="Importing prompts",
     queue="cpu",
     subject=Subject("pools.PromptSet", page="pools:prompt_set"),
-    remedy=Remedy(imports.NOTHING, page="pools:prompt_sets", label=UPLOAD),
+    remedy=Remedy(NOTHING, page="pools:prompt_set_upload", of="upload", label=MAP_AGAIN),
 )
 def import_prompts(prompt_set_id: int, progress: JobProgress) -> None:
-    imports.import_prompts(prompt_set_id, progress)
+    importing.import_prompts(prompt_set_id, progress)
 
 
 @job_kind(
@@ -23,10 +35,12 @@ def import_prompts(prompt_set_id: int, progress: JobProgress) -> None:
     title="Importing the pool",
     queue="cpu",
     subject=Subject("pools.Pool", page="pools:pool", label="{title} “{name}”"),
-    remedy=Remedy(imports.NOTHING, page="pools:pool_import", label=UPLOAD),
+    remedy=Remedy(
+        NOTHING, page="pools:prompt_set_upload", of="prompt_set__upload", label=MAP_AGAIN
+    ),
 )
 def import_pool(pool_id: int, progress: JobProgress) -> None:
-    imports.import_pool(pool_id, progress)
+    importing.import_pool(pool_id, progress)
 
 
 @job_kind(
@@ -36,7 +50,7 @@ def import_pool(pool_id: int, progress: JobProgress) -> None:
     subject=Subject("pools.Pool", page="pools:pool"),
 )
 def generate_pool(pool_id: int, progress: JobProgress) -> None:
-    actions.generate_pool(pool_id, progress)
+    generating.generate_pool(pool_id, progress)
 
 
 @job_kind(
@@ -46,4 +60,24 @@ def generate_pool(pool_id: int, progress: JobProgress) -> None:
     subject=Subject("pools.FeatureSet", page="pools:pool", named_by="pool"),
 )
 def extract_features(feature_set_id: int, progress: JobProgress) -> None:
-    actions.extract_features(feature_set_id, progress)
+    extracting.extract_features(feature_set_id, progress)
+
+
+@job_kind(
+    "score_pool",
+    title="Scoring completions",
+    queue="gpu",
+    subject=Subject("pools.ScoreSet", page="pools:pool", named_by="pool"),
+)
+def score_pool(score_set_id: int, progress: JobProgress) -> None:
+    scoring.score_pool(score_set_id, progress)
+
+
+@job_kind(
+    "report_pool",
+    title="Looking at the pool",
+    queue="cpu",
+    subject=Subject("pools.Pool", page="pools:pool"),
+)
+def report_pool(pool_id: int, progress: JobProgress) -> None:
+    reporting.report_pool(pool_id, progress)

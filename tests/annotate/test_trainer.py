@@ -25,8 +25,7 @@ def labelled(people: People, tiny_model: str) -> Campaign:
     prompt.metadata = {"kind": "conversation"}
     prompt.save()
     pool = campaign.design.pool
-    pool.model = tiny_model
-    pool.save()
+    pool.variants.update(model=tiny_model)
     for choice in ("left", "right", "tie", "left", "both_bad", "right"):
         give(campaign, people.anna, choice)
     return campaign

@@ -27,9 +27,11 @@ def test_from_prompts_to_a_dataset_by_pages(
     admin.page.locator(".job").wait_for()
     run_queued_jobs()
     # The page that polls fetches itself anew when the job has ended.
-    admin.page.locator("a:has-text('Generate completions')").click(timeout=10_000)
-
+    admin.page.click("main button:has-text('Import')", timeout=10_000)
+    admin.page.locator(".job").wait_for()
+    run_queued_jobs()
     with override_settings(PAIRSELECT_MODEL=tiny_model):
+        admin.page.locator("a:has-text('Generate completions')").click(timeout=10_000)
         admin.page.fill("[name=name]", "pool")
         admin.page.fill("[name=completions]", "4")
         admin.page.fill("[name=max_new_tokens]", "12")

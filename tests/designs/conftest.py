@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from pairselect.designs.models import Design
-from pairselect.pools.models import Completion, FeatureSet, Pool
+from pairselect.pools.models import FeatureSet, Pool, Score, ScoreSet
 from pairselect.pools.storage import FeatureStore, features_folder
 from tests.conftest import make_pool
 
@@ -40,9 +41,15 @@ def design(*options: str, budget: int = 20, name: str = "d") -> Design:
     return Design.objects.get(name=name)
 
 
-def give_scores(pool: Pool) -> None:
-    rng = np.random.default_rng(1)
+def give_scores(pool: Pool, name: str = "rough", seed: int = 1) -> ScoreSet:
+    """A score of every completion, as a worker gives them."""
+    score_set = ScoreSet.objects.create(
+        pool=pool, name=name, source=ScoreSet.Source.REWARD, completed_at=timezone.now()
+    )
     rows = list(pool.completions.all())
-    for row, score in zip(rows, rng.normal(size=len(rows)), strict=True):
-        row.score = float(score)
-    Completion.objects.bulk_update(rows, ["score"])
+    values = np.random.default_rng(seed).normal(size=len(rows))
+    Score.objects.bulk_create(
+        Score(score_set=score_set, completion=row, value=float(value))
+        for row, value in zip(rows, values, strict=True)
+    )
+    return score_set

@@ -1,5 +1,6 @@
 """What a design may be asked for, on the page and at the terminal."""
 
+import numpy as np
 import pytest
 from django.core.management import CommandError
 
@@ -9,7 +10,7 @@ from pairselect.designs.forms import DesignForm, settings_of
 from pairselect.designs.models import Design
 from pairselect.designs.queries import choosable_pairs, choosable_pools
 from pairselect.jobs.models import Job
-from pairselect.pools.models import Completion, FeatureSet, Pool
+from pairselect.pools.models import Completion, FeatureSet, Pool, Score, ScoreSet
 from tests.conftest import make_pool
 from tests.designs.conftest import design, give_scores
 
@@ -31,29 +32,50 @@ def said(form: DesignForm) -> list[str]:
 def test_a_strategy_that_needs_scores_says_so_before_any_job(pool: Pool, strategy: str) -> None:
     title = strategy.replace("_", " ")
     assert said(form(pool, strategy=strategy)) == [
-        f"{title} needs a score of every completion, and this pool lacks some: import it with "
-        "scores, or choose a strategy that needs none."
+        f"{title} needs a score of every completion, and this pool has none: score it, import it "
+        "with scores, or choose a strategy that needs none."
     ]
     with pytest.raises(CommandError, match=f"--strategy: {title} needs a score"):
         design(f"--strategy={strategy}")
     assert Design.objects.count() == 0
 
 
-def test_one_score_missing_is_one_too_few(pool: Pool) -> None:
-    give_scores(pool)
+def test_scores_that_are_not_finished_are_none(pool: Pool) -> None:
+    scores = give_scores(pool)
     assert form(pool, strategy="trace_gap").is_valid()
-    Completion.objects.filter(index=0, prompt__position=0).update(score=None)
+    ScoreSet.objects.filter(pk=scores.pk).update(completed_at=None)
     assert not form(pool, strategy="trace_gap").is_valid()
-    assert pool_arrays(FeatureSet.objects.get(), dimension=4).candidates.scores is None
 
 
 def test_scores_reach_the_core_in_the_order_of_the_rows(pool: Pool) -> None:
-    give_scores(pool)
-    arrays = pool_arrays(FeatureSet.objects.get(), dimension=4)
-    scores = dict(pool.completions.values_list("pk", "score"))
+    score_set = give_scores(pool)
+    arrays = pool_arrays(FeatureSet.objects.get(), dimension=4, score_set=score_set)
+    scores = dict(score_set.scores.values_list("completion_id", "value"))
     assert arrays.candidates.scores is not None
     kept = arrays.completion_ids[arrays.candidates.rows]
     assert arrays.candidates.scores.tolist() == [scores[int(pk)] for pk in kept]
+    assert pool_arrays(FeatureSet.objects.get(), dimension=4).candidates.scores is None
+
+
+def test_a_completion_without_a_score_has_the_mean_of_its_prompt(pool: Pool) -> None:
+    score_set = give_scores(pool)
+    lost, *others = pool.completions.filter(prompt__position=0)
+    Score.objects.filter(completion=lost).delete()
+    mean = np.mean([Score.objects.get(completion=one).value for one in others])
+    arrays = pool_arrays(FeatureSet.objects.get(), dimension=4, score_set=score_set)
+    assert arrays.candidates.scores is not None
+    kept = arrays.completion_ids[arrays.candidates.rows]
+    assert arrays.candidates.scores[kept == lost.pk] == pytest.approx([mean])
+
+
+def test_scores_are_chosen_by_name_and_the_newest_otherwise(pool: Pool) -> None:
+    old, new = give_scores(pool, "old"), give_scores(pool, "new", seed=2)
+    give_scores(make_pool(name="other"), "foreign")
+    assert design("--strategy=trace_gap").score_set == new
+    assert design("--strategy=trace_gap", "--scores=old", name="by-old").score_set == old
+    assert design("--strategy=trace", "--scores=old", name="blind").score_set is None
+    with pytest.raises(CommandError, match="no scores named “foreign”; it has “new”, “old”"):
+        design("--strategy=trace_gap", "--scores=foreign", name="wrong")
 
 
 # Pools and pairs

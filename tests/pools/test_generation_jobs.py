@@ -10,10 +10,11 @@ from django.test import override_settings
 
 from pairselect.jobs.actions import enqueue_in_turn, last_job
 from pairselect.jobs.progress import JobError, JobStopped
-from pairselect.pools import actions
+from pairselect.pools import actions, extracting, generating
 from pairselect.pools.engine import features as engine_features
 from pairselect.pools.models import Completion, FeatureSet, Pool, PromptSet
 from pairselect.pools.queries import FEATURE_KINDS
+from pairselect.pools.recipes import Recipe
 from pairselect.pools.storage import features_folder, load_arrays
 from tests.conftest import NoProgress, People, run_queued_jobs
 
@@ -30,10 +31,11 @@ def prompts(tmp_path: Path) -> PromptSet:
 
 
 @pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two prompts of three completions a chunk, so that a pool has three chunks."""
-    monkeypatch.setattr(actions, "GENERATE_CHUNK", {"cpu": 6})
-    monkeypatch.setattr(actions, "ENCODE_CHUNK", 4)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two prompts of three completions a window, and every completion stored as it ends."""
+    monkeypatch.setattr(generating, "WINDOW", 6)
+    monkeypatch.setattr(generating, "STORE_SECONDS", 0.0)
+    monkeypatch.setattr(extracting, "CHUNK", 4)
 
 
 def generate(model: str, name: str = "pool", *options: str) -> Pool:
@@ -70,7 +72,7 @@ def test_generate_pool_makes_every_completion_and_its_features(
     assert pool.completed_at is not None
     assert pool.completions.count() == 15
     assert set(pool.completions.values_list("finish_reason", flat=True)) <= {"stop", "length"}
-    assert pool.fingerprint["weights"]
+    assert pool.variants.get().fingerprint["weights"]
     feature_set = FeatureSet.objects.get()
     arrays, log_probs, counts = load_arrays(feature_set)
     assert arrays.shape == (15, feature_set.dimension) == (15, 32)
@@ -94,19 +96,19 @@ def test_the_same_seed_gives_the_same_pool_and_another_another(
     assert one != other
 
 
-@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.usefixtures("small_steps")
 def test_a_killed_generation_goes_on_and_repeats_nothing(
     prompts: PromptSet, tiny_model: str
 ) -> None:
     whole = generate(tiny_model, "whole", "--no-features")
     cut = actions.create_pool(
-        prompts, name="cut", model=tiny_model, completions=3, max_new_tokens=8
+        prompts, name="cut", recipes=[Recipe(tiny_model)], completions=3, max_new_tokens=8
     )
-    # Loading, six completions, the first chunk's own report, two of the second chunk.
+    # Three reports before the first completion; the one that is stopped at is stored already.
     with pytest.raises(JobStopped):
-        actions.generate_pool(cut.pk, StopAfter(10))  # type: ignore[arg-type]
+        generating.generate_pool(cut.pk, StopAfter(10))  # type: ignore[arg-type]
     before = dict(cut.completions.values_list("pk", "created_at"))
-    assert len(before) == 6
+    assert len(before) == 8
     call_command("generate_pool", "prompts", "--name=cut", f"--model={tiny_model}",
                  "--completions=3", "--max-new-tokens=8", "--no-features")  # fmt: skip
     after = dict(cut.completions.values_list("pk", "created_at"))
@@ -119,14 +121,14 @@ def test_a_killed_generation_goes_on_and_repeats_nothing(
     assert same[0] == same[1]
 
 
-@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.usefixtures("small_steps")
 def test_a_killed_extraction_goes_on_and_repeats_nothing(
     prompts: PromptSet, tiny_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = generate(tiny_model, "pool", "--no-features")
     feature_set = actions.create_feature_set(pool)
     with pytest.raises(JobStopped):
-        actions.extract_features(feature_set.pk, StopAfter(3))  # type: ignore[arg-type]
+        extracting.extract_features(feature_set.pk, StopAfter(3))  # type: ignore[arg-type]
     encoded: list[int] = []
     encode = engine_features.encode
 
@@ -135,7 +137,7 @@ def test_a_killed_extraction_goes_on_and_repeats_nothing(
         return encode(lm, items, *args, **kwargs)
 
     monkeypatch.setattr(engine_features, "encode", counting)
-    actions.extract_features(feature_set.pk, NoProgress())  # type: ignore[arg-type]
+    extracting.extract_features(feature_set.pk, NoProgress())  # type: ignore[arg-type]
     assert sum(encoded) == 15 - 3 * 4  # three chunks of four were written before
     resumed, _, _ = load_arrays(feature_set)
     again = actions.create_feature_set(pool, model=tiny_model, kind="last_token")
@@ -193,22 +195,61 @@ def test_a_pool_begun_with_another_revision_is_not_finished(
     prompts: PromptSet, tiny_model: str
 ) -> None:
     pool = actions.create_pool(
-        prompts, name="old", model=tiny_model, completions=3, max_new_tokens=8
+        prompts, name="old", recipes=[Recipe(tiny_model)], completions=3, max_new_tokens=8
     )
-    Pool.objects.filter(pk=pool.pk).update(fingerprint={"weights": "other", "chat_template": "x"})
+    variant = pool.variants.get()
+    variant.fingerprint = {"weights": "other", "chat_template": "x"}
+    variant.save()
+    Completion.objects.create(
+        pool=pool, variant=variant, prompt=prompts.prompts.all()[0], index=0, text="by the other"
+    )
     with pytest.raises(JobError, match="begun with another revision"):
-        actions.generate_pool(pool.pk, NoProgress())  # type: ignore[arg-type]
+        generating.generate_pool(pool.pk, NoProgress())  # type: ignore[arg-type]
 
 
 def test_features_by_both_names(prompts: PromptSet, tiny_model: str) -> None:
     generate(tiny_model)
     call_command("extract_features", "pool", "--kind=last_token")
-    middle, last = (load_arrays(FeatureSet.objects.get(kind=kind))[0] for kind in FEATURE_KINDS)
+    middle, last = (
+        load_arrays(FeatureSet.objects.get(kind=kind))[0] for kind in ("mean_middle", "last_token")
+    )
     assert not np.allclose(middle, last)
 
 
-def test_the_kinds_offered_are_the_engines() -> None:
-    assert tuple(engine_features.FEATURE_KINDS) == FEATURE_KINDS
+def test_every_kind_comes_from_one_pass(
+    prompts: PromptSet, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(tiny_model, "pool", "--no-features")
+    passes: list[tuple[str, ...]] = []
+    encode = engine_features.encode
+
+    def counting(lm, items, kinds, **kwargs):  # type: ignore[no-untyped-def]
+        passes.append(tuple(kinds))
+        return encode(lm, items, kinds, **kwargs)
+
+    monkeypatch.setattr(engine_features, "encode", counting)
+    pool = Pool.objects.get()
+    for kind in (*FEATURE_KINDS, "mean_layer_1"):
+        actions.create_feature_set(pool, kind=kind)
+    call_command("extract_features", "pool", "--kind", *FEATURE_KINDS, "mean_layer_1")
+    assert [sorted(kinds) for kinds in passes] == [sorted([*FEATURE_KINDS, "mean_layer_1"])]
+    sizes = {one.kind: load_arrays(one)[0].shape for one in FeatureSet.objects.all()}
+    assert sizes == {
+        "mean_middle": (15, 32), "last_token": (15, 32), "output_sketch": (15, 2048),
+        "mean_layer_1": (15, 32),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("mean_layer_99", "layer"), ("mean_layer_x", "there is no kind mean_layer_x")],
+)
+def test_a_kind_that_there_is_not_is_said(
+    prompts: PromptSet, tiny_model: str, kind: str, said: str
+) -> None:
+    generate(tiny_model, "pool", "--no-features")
+    with pytest.raises(CommandError, match=said):
+        call_command("extract_features", "pool", "--kind", kind)
 
 
 def test_a_ready_pool_gets_features_of_the_settings_model(tmp_path: Path, tiny_model: str) -> None:
@@ -225,12 +266,15 @@ def test_a_pool_by_page_is_made_by_a_worker(
     prompts: PromptSet, tiny_model: str, people: People
 ) -> None:
     client = people.client(people.admin)
+    form = {"prompt_set": prompts.pk, "name": "web", "completions": 2, "max_new_tokens": 4,
+            "temperature": "1", "top_p": 1, "seed": 0}  # fmt: skip
     with override_settings(PAIRSELECT_MODEL=tiny_model):
-        form = {"prompt_set": prompts.pk, "name": "web", "completions": 2, "max_new_tokens": 4,
-                "temperature": 1, "top_p": 1, "seed": 0, "model": "/etc"}  # fmt: skip
+        refused = client.post("/pools/new/", form | {"model": "/etc"})
+        assert "/etc is not one of the available choices" in refused.content.decode()
+        assert Pool.objects.count() == 0  # which files are opened is not a form's to say
         response = client.post("/pools/new/", form)
     pool = Pool.objects.get()
-    assert pool.model == tiny_model  # which files are opened is not a form's to say
+    assert pool.model == tiny_model
     assert response.headers["Location"] == f"/pools/{pool.pk}/"
     assert "Cancel" in client.get(f"/pools/{pool.pk}/").content.decode()
     run_queued_jobs()
@@ -240,7 +284,9 @@ def test_a_pool_by_page_is_made_by_a_worker(
 
 
 def test_followers_wait_for_the_pool(prompts: PromptSet, tiny_model: str) -> None:
-    pool = actions.create_pool(prompts, name="p", model=tiny_model, completions=2, max_new_tokens=8)
+    pool = actions.create_pool(
+        prompts, name="p", recipes=[Recipe(tiny_model)], completions=2, max_new_tokens=8
+    )
     enqueue_in_turn(actions.work_for_pool(pool))
     feature_set = FeatureSet.objects.get()
     job = last_job("extract_features", feature_set.pk)

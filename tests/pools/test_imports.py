@@ -1,225 +1,418 @@
-"""Files in, by command and by upload: all of it or nothing."""
+"""Files in, by command: all of it or nothing."""
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from pairselect.jobs.actions import run_job
 from pairselect.jobs.models import Job
-from pairselect.jobs.progress import JobStopped
-from pairselect.pools import imports
-from pairselect.pools.models import Completion, Pool, Prompt, PromptSet
-from tests.conftest import NoProgress, People, run_queued_jobs
+from pairselect.jobs.progress import JobError, JobStopped
+from pairselect.pools.imports import importing, storing
+from pairselect.pools.imports.staging import same_file_imported
+from pairselect.pools.models import (
+    Completion,
+    FeatureSet,
+    Pool,
+    Prompt,
+    PromptSet,
+    Score,
+    ScoreSet,
+    Upload,
+)
+from tests.conftest import run_queued_jobs
+from tests.pools.support import BAD, GOOD, Progress, import_file, lines, texts
 
-GOOD = b'{"prompt": "one"}\n{"prompt": "two"}\n'
-BAD = b'{"prompt": "one"}\n{"prompt": ""}\n'
+pytestmark = pytest.mark.django_db
+
+ROW = {"prompt": "Q", "completions": ["a", "b"]}
 
 
-def write(path: Path, content: bytes) -> str:
-    path.write_bytes(content)
-    return str(path)
+def stored_files() -> list[str]:
+    root = Path(default_storage.path(""))
+    return [str(path) for path in root.rglob("*") if path.is_file()] if root.exists() else []
 
 
-@pytest.mark.django_db
+@pytest.fixture(autouse=True)
+def empty_folder() -> None:
+    for path in stored_files():
+        Path(path).unlink()
+
+
+def queued(tmp_path: Path, content: bytes, *options: str, command: str = "import_prompts") -> None:
+    import_file(command, tmp_path / "p.jsonl", content, "--name", "mine", "--enqueue", *options)
+
+
+# Prompts
+
+
 def test_command_imports(tmp_path: Path) -> None:
-    call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", "mine")
+    import_file("import_prompts", tmp_path / "a.jsonl", GOOD, "--name", "mine")
     prompt_set = PromptSet.objects.get()
-    assert (prompt_set.prompt_count, prompt_set.file_name) == (2, "a.jsonl")
-    assert [str(p) for p in prompt_set.prompts.all()] == ["one", "two"]
+    assert prompt_set.upload is not None
+    assert (prompt_set.prompt_count, prompt_set.upload.file_name) == (2, "a.jsonl")
+    assert (prompt_set.upload.row_count, prompt_set.upload.duplicate_count) == (2, 0)
+    assert texts(prompt_set.prompts.all()) == ["one", "two"]
 
 
-@pytest.mark.django_db
-def test_command_takes_nothing_of_a_bad_file(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="Nothing was imported. Line 2: the prompt is empty"):
-        call_command("import_prompts", write(tmp_path / "a.jsonl", BAD), "--name", "mine")
-    assert (PromptSet.objects.count(), Prompt.objects.count()) == (0, 0)
-
-
-@pytest.mark.django_db
-def test_command_says_which_file_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="No such file"):
-        call_command("import_prompts", str(tmp_path / "none.jsonl"), "--name", "mine")
-
-
-@pytest.mark.django_db
-def test_a_name_that_is_taken_keeps_what_has_it(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jsonl", GOOD)
-    call_command("import_prompts", path, "--name", "mine")
-    with pytest.raises(CommandError, match="There is a prompt set named “mine”"):
-        call_command("import_prompts", path, "--name", "mine")
-    assert Prompt.objects.count() == 2
-
-
-@pytest.mark.django_db
-def test_enqueue_leaves_the_work_to_a_worker(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jsonl", GOOD)
-    call_command("import_prompts", path, "--name", "mine", "--enqueue")
-    assert Prompt.objects.count() == 0
-    run_queued_jobs()
-    assert Prompt.objects.count() == 2
-
-
-def test_upload_is_parsed_by_a_worker(people: People) -> None:
-    client = people.client(people.admin)
-    response = client.post(
-        "/prompts/", {"name": "mine", "file": SimpleUploadedFile("p.jsonl", GOOD)}
-    )
-    prompt_set = PromptSet.objects.get()
-    assert response.headers["Location"] == f"/prompts/{prompt_set.pk}/"
-    assert (Prompt.objects.count(), Job.objects.get().status) == (0, "queued")
-    run_queued_jobs()
-    page = client.get(f"/prompts/{prompt_set.pk}/").content.decode()
-    assert "2 prompts from p.jsonl" in page
-    assert Prompt.objects.count() == 2
-
-
-def test_a_bad_upload_is_explained_and_its_name_stays_free(people: People) -> None:
-    client = people.client(people.admin)
-    client.post("/prompts/", {"name": "mine", "file": SimpleUploadedFile("p.jsonl", BAD)})
-    run_queued_jobs()
-    prompt_set = PromptSet.objects.get()
-    page = client.get(f"/prompts/{prompt_set.pk}/").content.decode()
-    assert "Line 2: the prompt is empty" in page
-    assert Prompt.objects.count() == 0
-    client.post("/prompts/", {"name": "mine", "file": SimpleUploadedFile("p.jsonl", GOOD)})
-    run_queued_jobs()
-    assert PromptSet.objects.get().prompt_count == 2
-
-
-def test_an_upload_under_a_taken_name_is_refused_in_the_form(people: People) -> None:
-    client = people.client(people.admin)
-    for _ in range(2):
-        response = client.post(
-            "/prompts/", {"name": "mine", "file": SimpleUploadedFile("p.jsonl", GOOD)}
-        )
-        run_queued_jobs()
-    assert "There is a prompt set named “mine”" in response.content.decode()
-    assert PromptSet.objects.count() == 1
-
-
-@pytest.mark.django_db
-def test_import_pool_keeps_scores_and_models(tmp_path: Path) -> None:
-    row = {"prompt": "Q", "completions": ["a", {"text": "b", "model": "m", "score": 0.5}]}
-    path = write(tmp_path / "p.jsonl", json.dumps(row).encode())
-    call_command("import_pool", path, "--name", "ready", "--model", "lab", "--no-features")
-    pool = Pool.objects.get()
-    assert (pool.source, pool.model, pool.completed_at is not None) == ("imported", "lab", True)
-    assert list(Completion.objects.values_list("text", "model", "score")) == [
-        ("a", "", None),
-        ("b", "m", 0.5),
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"id,question\n7,one\n8,two\n", "a.csv"),
+        (json.dumps([{"id": 7, "question": "one"}, {"id": 8, "question": "two"}]).encode(), "a"),
+        (gzip.compress(lines({"id": 7, "question": "one"}, {"id": 8, "question": "two"})), "a.gz"),
+    ],
+)
+def test_other_formats_give_the_same_rows(tmp_path: Path, content: bytes, name: str) -> None:
+    import_file("import_prompts", tmp_path / name, content, "--name", "mine")
+    rows = Prompt.objects.values_list("position", "external_id", "messages", "metadata")
+    assert list(rows) == [
+        (0, "7", [{"role": "user", "content": "one"}], {}),
+        (1, "8", [{"role": "user", "content": "two"}], {}),
     ]
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("completions", [["only one"], ["same", "same"]])
-def test_a_pool_with_nothing_to_compare_is_refused(tmp_path: Path, completions: list[str]) -> None:
-    row = {"prompt": "Q", "completions": completions}
-    path = write(tmp_path / "p.jsonl", json.dumps(row).encode())
-    with pytest.raises(CommandError, match="there is nothing to compare"):
-        call_command("import_pool", path, "--name", "ready")
-    assert (PromptSet.objects.count(), Pool.objects.count()) == (0, 0)
+def test_what_is_stored_by_sql_reads_as_the_models_have_it(tmp_path: Path) -> None:
+    messages = [{"role": "system", "content": 'ß "x" %s'}, {"role": "user", "content": "日\n本"}]
+    row = {"id": "i", "messages": messages, "metadata": {"n": [1, 2.5, None, True]}}
+    import_file("import_prompts", tmp_path / "a", lines(row), "--name", "mine")
+    prompt = Prompt.objects.get()
+    assert (prompt.external_id, prompt.messages) == ("i", messages)
+    assert prompt.metadata == {"n": [1, 2.5, None, True]}
+    assert Prompt.objects.filter(metadata__n__0=1, messages__1__role="user").count() == 1
 
 
-def test_an_upload_sent_twice_keeps_the_first(people: People) -> None:
-    client = people.client(people.admin)
-    for content in (GOOD, GOOD + GOOD):
-        page = client.post(
-            "/prompts/", {"name": "mine", "file": SimpleUploadedFile("p.jsonl", content)}
-        ).content.decode()
-    assert "There is a prompt set named “mine”" in page
-    run_queued_jobs()
-    assert PromptSet.objects.get().prompt_count == 2
-    assert [job.status for job in Job.objects.all()] == ["done"]
+def test_command_takes_nothing_of_a_bad_file(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        import_file("import_prompts", tmp_path / "a.jsonl", BAD, "--name", "mine")
+    assert str(caught.value) == (
+        "Nothing was imported: 1 of 2 rows cannot be used. Row 2: The prompt is empty."
+    )
+    assert (PromptSet.objects.count(), Prompt.objects.count(), Upload.objects.count()) == (0, 0, 0)
+    assert stored_files() == []
 
 
-def queue_pool(tmp_path: Path) -> Pool:
-    row = json.dumps({"prompt": "Q", "completions": ["a", "b"]})
-    path = write(tmp_path / "p.jsonl", row.encode())
-    call_command("import_pool", path, "--name", "ready", "--no-features", "--enqueue")
-    return Pool.objects.get()
+def test_the_terminal_names_the_first_bad_rows_and_counts_the_rest(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        import_file("import_prompts", tmp_path / "a", GOOD + b'{"prompt": 3}\n' * 250, "--name=m")
+    assert "250 of 252 rows cannot be used." in str(caught.value)
+    assert str(caught.value).count("Row ") == 5
+    assert str(caught.value).endswith("And 245 more.")
 
 
-@pytest.mark.django_db
-def test_generation_does_not_take_the_name_of_an_import_on_its_way(tmp_path: Path) -> None:
-    pool = queue_pool(tmp_path)
-    call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", "prompts")
-    with pytest.raises(CommandError, match="There is a pool named “ready”"):
-        call_command("generate_pool", "prompts", "--name", "ready")
-    run_queued_jobs()
-    pool.refresh_from_db()
-    assert pool.completions.count() == 2
+def test_command_says_which_file_cannot_be_read(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "none.jsonl", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(CommandError, match=why):
+            call_command("import_prompts", str(path), "--name", "mine")
 
 
-@pytest.mark.django_db
-def test_an_import_does_not_take_the_name_of_a_generated_pool(tmp_path: Path) -> None:
-    call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", "prompts")
-    call_command("generate_pool", "prompts", "--name", "ready", "--enqueue")
-    with pytest.raises(CommandError, match="There is a pool named “ready”"):
-        queue_pool(tmp_path)
-    assert Pool.objects.get().source == "generated"
+def test_a_name_that_is_taken_keeps_what_has_it(tmp_path: Path) -> None:
+    import_file("import_prompts", tmp_path / "a.jsonl", GOOD, "--name", "mine")
+    with pytest.raises(CommandError, match="There is a prompt set named “mine”"):
+        import_file("import_prompts", tmp_path / "a.jsonl", GOOD, "--name", "mine")
+    assert Prompt.objects.count() == 2
+    assert Upload.objects.count() == 1
 
 
-@pytest.mark.django_db
-def test_an_import_that_was_cut_off_starts_afresh(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jsonl", GOOD)
-    call_command("import_prompts", path, "--name", "mine", "--enqueue")
-    prompt_set = PromptSet.objects.get()
-    Prompt.objects.create(prompt_set=prompt_set, position=0, messages=[])  # of the run before
-    run_queued_jobs()
-    assert [str(p) for p in prompt_set.prompts.all()] == ["one", "two"]
-
-
-@pytest.mark.django_db
-def test_a_cancelled_import_leaves_nothing(tmp_path: Path) -> None:
-    class Cancelled(NoProgress):
-        def report(self, done: int, total: int, message: str = "") -> None:
-            if message == "storing":
-                raise JobStopped
-
-    call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", "m", "--enqueue")
-    with pytest.raises(JobStopped):
-        imports.import_prompts(PromptSet.objects.get().pk, Cancelled())  # type: ignore[arg-type]
-    assert Prompt.objects.count() == 0
-
-
-def test_a_failed_import_that_something_waits_for_can_be_mended(people: People) -> None:
-    client = people.client(people.admin)
-    bad = SimpleUploadedFile("p.jsonl", b'{"prompt": "Q", "completions": []}')
-    client.post("/pools/import/", {"name": "ready", "file": bad})
-    pool = Pool.objects.get()
-    form = {"pool": pool.pk, "name": "d", "budget": 1, "strategy": "trace", "seed": 0}
-    client.post("/designs/new/", form)
-    run_queued_jobs()
-    assert pool.completed_at is None
-    good = SimpleUploadedFile("p.jsonl", b'{"prompt": "Q", "completions": ["a", "b"]}')
-    response = client.post("/pools/import/", {"name": "ready", "file": good})
-    assert response.headers["Location"] == f"/pools/{pool.pk}/"
-    job = Job.objects.filter(kind="import_pool").first()
-    assert job is not None
-    assert run_job(job.pk)
-    assert pool.completions.count() == 2
-
-
-@pytest.mark.django_db
 @pytest.mark.parametrize("name", ["", "   ", "n" * 101, "a\nb", "a\x00b"])
 def test_a_name_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CommandError, match="1 to 100 printable characters"):
-        call_command("import_prompts", write(tmp_path / "a.jsonl", GOOD), "--name", name)
+        import_file("import_prompts", tmp_path / "a.jsonl", GOOD, "--name", name)
     assert PromptSet.objects.count() == 0
 
 
-@pytest.mark.django_db
-def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="Is a directory"):
-        call_command("import_prompts", str(tmp_path), "--name", "mine")
+def test_enqueue_leaves_the_work_to_a_worker(tmp_path: Path) -> None:
+    queued(tmp_path, GOOD)
+    assert Prompt.objects.count() == 0
+    run_queued_jobs()
+    assert Prompt.objects.count() == 2
 
 
-@pytest.mark.django_db
-def test_the_terminal_names_the_first_bad_lines_and_counts_the_rest(tmp_path: Path) -> None:
+# Which column is what
+
+
+def test_a_column_can_be_named(tmp_path: Path) -> None:
+    content = b"frage,text\neins,zwei\n"
+    options = ("--name", "mine", "--column", "prompt=frage", "--column", "id=text")
+    import_file("import_prompts", tmp_path / "a.csv", content, *options)
+    prompt = Prompt.objects.get()
+    assert (str(prompt), prompt.external_id) == ("eins", "zwei")
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        ("prompt", "--column takes ROLE=COLUMN, such as prompt=question; not “prompt”."),
+        ("colour=text", 'There is no role "colour".'),
+        ("prompt=", "Choose the column of: Prompt."),
+        ("prompt=none", 'has no column "none"'),
+    ],
+)
+def test_a_column_that_makes_no_sense_is_refused(
+    tmp_path: Path, column: str, sentence: str
+) -> None:
     with pytest.raises(CommandError) as caught:
-        call_command("import_prompts", write(tmp_path / "a", b"nonsense\n" * 250), "--name", "m")
-    assert str(caught.value).count("Line ") == 5
-    assert str(caught.value).endswith("… and 245 lines more.")
+        import_file(
+            "import_prompts", tmp_path / "a.csv", b"text\nx\n", "--name=m", "--column", column
+        )
+    assert sentence in str(caught.value)
+    assert Upload.objects.count() == 0
+
+
+def test_what_is_not_recognised_asks_for_a_column(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match='"colour".*--column prompt=COLUMN'):
+        import_file("import_prompts", tmp_path / "a.csv", b"colour\nx\n", "--name", "m")
+
+
+def test_each_command_names_the_other(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="is a ready pool: type import_pool .*p.jsonl --name"):
+        import_file("import_prompts", tmp_path / "p.jsonl", lines(ROW), "--name", "m")
+    with pytest.raises(CommandError, match="is a file of prompts: type import_prompts"):
+        import_file("import_pool", tmp_path / "p.jsonl", GOOD, "--name", "m")
+    assert PromptSet.objects.count() == 0
+
+
+def test_the_prompts_of_a_pool_can_be_had_alone(tmp_path: Path) -> None:
+    options = ("--name", "m", "--column", "prompt=prompt")
+    import_file("import_prompts", tmp_path / "p.jsonl", lines(ROW), *options)
+    assert (Prompt.objects.count(), Pool.objects.count()) == (1, 0)
+
+
+# Ready pools
+
+
+def test_import_pool_keeps_scores_and_models(tmp_path: Path) -> None:
+    row = {"prompt": "Q", "completions": ["a", {"text": "b", "model": "m", "score": 0.5}]}
+    options = ("--name", "ready", "--model", "lab", "--no-features")
+    import_file("import_pool", tmp_path / "p.jsonl", lines(row), *options)
+    pool = Pool.objects.get()
+    assert (pool.source, pool.model, pool.completed_at is not None) == ("imported", "lab", True)
+    rows = Completion.objects.order_by("index")
+    assert [(one.text, one.model, one.variant) for one in rows] == [
+        ("a", "", None),
+        ("b", "m", None),
+    ]
+    assert list(Score.objects.values_list("completion__text", "value")) == [("b", 0.5)]
+    # One completion lacks a score, so no design can use them.
+    assert ScoreSet.objects.get().completed_at is None
+
+
+def test_scores_of_every_completion_are_a_complete_set(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}", "completions": ["a", "b"], "scores": [i, -1]} for i in range(3)]
+    import_file("import_pool", tmp_path / "p", lines(*rows), "--name", "ready", "--no-features")
+    score_set = ScoreSet.objects.get()
+    assert (score_set.name, score_set.source) == ("file", "file")
+    assert score_set.completed_at is not None
+    found = Score.objects.order_by("completion__prompt__position", "completion__index")
+    assert list(found.values_list("value", flat=True)) == [0, -1, 1, -1, 2, -1]
+
+
+def test_preferences_are_a_pool_of_two_with_scores(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}", "chosen": "good", "rejected": "bad"} for i in range(2)]
+    import_file("import_pool", tmp_path / "p", lines(*rows), "--name", "ready", "--no-features")
+    found = Completion.objects.order_by("prompt__position", "index")
+    assert list(found.values_list("text", "scores__value")) == [
+        ("good", 1.0),
+        ("bad", 0.0),
+        ("good", 1.0),
+        ("bad", 0.0),
+    ]
+
+
+def test_a_pool_without_scores_has_no_score_set(tmp_path: Path) -> None:
+    import_file("import_pool", tmp_path / "p", lines(ROW), "--name", "ready", "--no-features")
+    assert (ScoreSet.objects.count(), FeatureSet.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("completions", [["only one"], ["same", "same"]])
+def test_a_pool_with_nothing_to_compare_is_refused(tmp_path: Path, completions: list[str]) -> None:
+    row = {"prompt": "Q", "completions": completions}
+    with pytest.raises(CommandError, match="there is nothing to compare"):
+        import_file("import_pool", tmp_path / "p.jsonl", lines(row), "--name", "ready")
+    assert (PromptSet.objects.count(), Pool.objects.count()) == (0, 0)
+
+
+def test_generation_does_not_take_the_name_of_an_import_on_its_way(tmp_path: Path) -> None:
+    queued(tmp_path, lines(ROW), "--no-features", command="import_pool")
+    import_file("import_prompts", tmp_path / "a.jsonl", GOOD, "--name", "prompts")
+    with pytest.raises(CommandError, match="There is a pool named “mine”"):
+        call_command("generate_pool", "prompts", "--name", "mine")
+    run_queued_jobs()
+    assert Pool.objects.get().completions.count() == 2
+
+
+def test_an_import_does_not_take_the_name_of_a_generated_pool(tmp_path: Path) -> None:
+    import_file("import_prompts", tmp_path / "a.jsonl", GOOD, "--name", "prompts")
+    call_command("generate_pool", "prompts", "--name", "mine", "--enqueue")
+    with pytest.raises(CommandError, match="There is a pool named “mine”"):
+        queued(tmp_path, lines(ROW), command="import_pool")
+    assert Pool.objects.get().source == "generated"
+    assert PromptSet.objects.count() == 1
+
+
+# Duplicates
+
+
+def test_duplicates_are_counted_and_kept_unless_asked(tmp_path: Path) -> None:
+    row = {"prompt": "one", "id": "again"}
+    import_file("import_prompts", tmp_path / "a", GOOD + lines(row, row), "--name", "mine")
+    upload = Upload.objects.get()
+    assert (upload.row_count, upload.duplicate_count) == (4, 2)
+    assert texts(Prompt.objects.all()) == ["one", "two", "one", "one"]
+
+
+def test_merged_prompts_keep_the_first(tmp_path: Path) -> None:
+    content = lines({"prompt": "one", "id": "first"}) + GOOD + lines({"prompt": "three"})
+    options = ("--name", "mine", "--merge-duplicates")
+    import_file("import_prompts", tmp_path / "a", content, *options)
+    rows = Prompt.objects.values_list("position", "external_id")
+    assert list(rows) == [(0, "first"), (1, ""), (2, "")]
+    assert texts(Prompt.objects.all()) == ["one", "two", "three"]
+    assert PromptSet.objects.get().prompt_count == 3
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5000])
+def test_merged_pools_keep_every_completion_in_order(
+    tmp_path: Path, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "ROWS", batch)
+    rows = [
+        {"prompt": "Q", "completions": ["a", "b"], "scores": [1, 2]},
+        {"prompt": "R", "completions": ["x"], "scores": [3]},
+        {"prompt": "Q", "completions": ["c"], "scores": [4]},
+        {"prompt": "R", "completions": ["y", "z"], "scores": [5, 6]},
+        {"prompt": "Q", "completions": ["d"], "scores": [7]},
+    ]
+    options = ("--name", "ready", "--no-features", "--merge-duplicates")
+    import_file("import_pool", tmp_path / "p", lines(*rows), *options)
+    found = Completion.objects.order_by("prompt__position", "index")
+    assert list(found.values_list("prompt__position", "index", "text", "scores__value")) == [
+        (0, 0, "a", 1),
+        (0, 1, "b", 2),
+        (0, 2, "c", 4),
+        (0, 3, "d", 7),
+        (1, 0, "x", 3),
+        (1, 1, "y", 5),
+        (1, 2, "z", 6),
+    ]
+
+
+def test_one_completion_a_row_is_a_pool_once_it_is_merged(tmp_path: Path) -> None:
+    content = b"prompt,answer\nQ,a\nQ,b\n"
+    options = ("--name", "ready", "--no-features", "--column", "texts=answer")
+    with pytest.raises(CommandError, match="1 row repeats a prompt: import again and merge"):
+        import_file("import_pool", tmp_path / "p.csv", content, *options)
+    import_file("import_pool", tmp_path / "p.csv", content, *options, "--merge-duplicates")
+    assert list(Completion.objects.values_list("prompt__position", "text")) == [(0, "a"), (0, "b")]
+
+
+def test_the_same_file_is_known_again(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        import_file("import_prompts", tmp_path / "a", GOOD, "--name", name)
+    first, second = Upload.objects.order_by("pk")
+    assert first.sha256 == second.sha256
+    assert [str(same_file_imported(one)) for one in (first, second)] == ["second", "first"]
+    import_file("import_prompts", tmp_path / "a", GOOD + GOOD, "--name", "third")
+    assert same_file_imported(Upload.objects.latest("pk")) is None
+
+
+# Runs that were cut off
+
+
+def test_an_import_that_was_cut_off_starts_afresh(tmp_path: Path) -> None:
+    queued(tmp_path, GOOD)
+    prompt_set = PromptSet.objects.get()
+    Prompt.objects.create(prompt_set=prompt_set, position=0, messages=[])  # of the run before
+    run_queued_jobs()
+    assert texts(prompt_set.prompts.all()) == ["one", "two"]
+
+
+def test_a_pool_that_was_cut_off_starts_afresh(tmp_path: Path) -> None:
+    row = ROW | {"scores": [1, 2]}
+    queued(tmp_path, lines(row, row | {"prompt": "R"}), "--no-features", command="import_pool")
+    pool = Pool.objects.get()
+    prompt = Prompt.objects.create(prompt_set=pool.prompt_set, position=1, messages=[])
+    completion = Completion.objects.create(pool=pool, prompt=prompt, index=0, text="old")
+    score_set = ScoreSet.objects.create(pool=pool, name="file", source="file")
+    Score.objects.create(score_set=score_set, completion=completion, value=9)
+    run_queued_jobs()
+    assert [job.error for job in Job.objects.all()] == ["", ""]
+    assert Score.objects.count() == Completion.objects.count() == 4
+    assert not Completion.objects.filter(text="old").exists()
+
+
+@pytest.mark.parametrize("command", ["import_prompts", "import_pool"])
+def test_a_cancelled_import_leaves_nothing(
+    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "ROWS", 1)
+    row = ROW | {"scores": [1, 2]}
+    column = "prompt=prompt"
+    queued(tmp_path, lines(row, row), "--column", column, command=command)
+    subject = Job.objects.get(kind=command).subject_id
+    progress = Progress(stop_at="storing")
+    with pytest.raises(JobStopped):
+        getattr(importing, command)(subject, progress)
+    assert [(done, total) for done, total, _ in progress.said] == [(1, 2)]
+    assert [model.objects.count() for model in (Prompt, Completion, Score, ScoreSet)] == [0] * 4
+
+
+def test_a_worker_that_lost_its_job_leaves_the_rows_to_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "ROWS", 1)
+    queued(tmp_path, GOOD)
+    progress = Progress(stop_at="storing")
+    progress.was_lost = True
+    with pytest.raises(JobStopped):
+        importing.import_prompts(PromptSet.objects.get().pk, progress)  # type: ignore[arg-type]
+    assert Prompt.objects.count() == 1
+
+
+def test_rows_that_another_worker_stored_meanwhile_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(tmp_path, GOOD)
+    prompt_set = PromptSet.objects.get()
+
+    class Intruder(Progress):
+        def report(self, done: int, total: int, message: str = "") -> None:
+            if message.startswith("storing"):
+                Prompt.objects.create(prompt_set=prompt_set, position=7, messages=[])
+
+    with pytest.raises(JobError, match="two workers"):
+        importing.import_prompts(prompt_set.pk, Intruder())  # type: ignore[arg-type]
+    prompt_set.refresh_from_db()
+    assert (Prompt.objects.count(), prompt_set.imported_at) == (0, None)
+
+
+def test_a_file_that_is_gone_is_said_so(tmp_path: Path) -> None:
+    queued(tmp_path, GOOD)
+    upload = Upload.objects.get()
+    Path(upload.file.path).unlink()
+    run_queued_jobs()
+    assert Job.objects.latest("pk").error == (
+        "Nothing was imported: the file is gone from the data folder. Upload it again."
+    )
+
+
+def test_a_stop_ends_what_gives_no_row(tmp_path: Path) -> None:
+    """One endless line: nothing is yielded, and nothing reported, while it is read."""
+
+    class Stopped(Progress):
+        looks = 0
+
+        def check(self) -> None:
+            self.looks += 1
+            if self.looks > 3:
+                raise JobStopped
+
+    queued(tmp_path, GOOD)
+    upload = Upload.objects.get()
+    path = Path(upload.file.path)
+    path.chmod(0o600)
+    path.write_bytes(b'{"prompt": "' + b"x" * 5_000_000)
+    with pytest.raises(JobStopped):
+        importing.import_prompts(PromptSet.objects.get().pk, Stopped())  # type: ignore[arg-type]

@@ -17,11 +17,19 @@ from pairselect.designs.actions import create_design
 from pairselect.designs.models import Design
 from pairselect.jobs.actions import JobBusy, enqueue_in_turn, run_now
 from pairselect.jobs.progress import JobError
-from pairselect.pools.actions import create_pool
-from pairselect.pools.imports import open_local, stage_prompts
+from pairselect.pools.actions import create_pool, work_for_report
+from pairselect.pools.imports.confirming import confirm_upload
+from pairselect.pools.imports.staging import (
+    discard_upload,
+    open_local,
+    stage_upload,
+    unfinished_uploads,
+)
 from pairselect.pools.models import Pool, PromptSet
 from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import DEFAULT_FEATURES
+from pairselect.pools.reading import Columns
+from pairselect.pools.recipes import Recipe
 
 PROMPTS = Path(settings.BASE_DIR) / "pairselect" / "demo_prompts.jsonl"
 NAME = "Demo"
@@ -38,7 +46,11 @@ class Command(BaseCommand):
         self.stdout.write("Logins, made on this machine:")
         for username, password in logins.items():
             self.stdout.write(f"  {username:<10} {password}")
-        enqueue_in_turn(work_for_campaign(self._campaign()))
+        campaign = self._campaign()
+        work = work_for_campaign(campaign)
+        if work:  # the report last: nobody waits for it
+            work += work_for_report(campaign.design.pool)[-1:]
+        enqueue_in_turn(work)
 
     def _campaign(self) -> Campaign:
         """The demo as it is loaded anew, or what is there of it, made with whatever settings."""
@@ -48,10 +60,9 @@ class Command(BaseCommand):
             lambda: create_pool(
                 prompts,
                 name=NAME,
+                recipes=[Recipe(settings.PAIRSELECT_MODEL, temperature=0.8)],
                 completions=8,
                 max_new_tokens=96,
-                temperature=0.8,
-                top_p=1.0,
                 seed=0,
             ),
         )
@@ -77,13 +88,17 @@ class Command(BaseCommand):
         if done is not None:
             return done
         try:
+            for cut_off in unfinished_uploads().filter(name=NAME):
+                discard_upload(cut_off)
             with open_local(str(PROMPTS)) as file:
-                prompt_set = stage_prompts(file, name=NAME, file_name=PROMPTS.name)
+                upload = stage_upload(file, name=NAME, file_name=PROMPTS.name)
+            run_now("inspect_upload", upload.pk)
+            columns = Columns("prompts", prompt="prompt", id="id", metadata="metadata")
+            prompt_set = confirm_upload(upload, columns=columns, name=NAME)
             run_now("import_prompts", prompt_set.pk)
         except (NameRefused, JobBusy, JobError) as problem:
             raise CommandError(str(problem)) from problem
-        prompt_set.refresh_from_db()
-        return prompt_set
+        return PromptSet.objects.get(pk=prompt_set.pk)
 
     def _people(self) -> dict[str, str]:
         """The demo's accounts. Their passwords are kept in the data folder, to be shown again."""

@@ -5,7 +5,7 @@ from django.core.management.base import CommandError, CommandParser
 from pairselect.jobs.terminal import JobCommand
 from pairselect.pools.actions import create_feature_set
 from pairselect.pools.models import Pool
-from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS
+from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS, is_feature_kind
 
 
 class Command(JobCommand):
@@ -15,17 +15,28 @@ class Command(JobCommand):
         super().add_arguments(parser)
         parser.add_argument("pool")
         parser.add_argument("--model", default="", help="the reference model")
-        parser.add_argument("--kind", default=DEFAULT_FEATURES, choices=FEATURE_KINDS)
+        parser.add_argument(
+            "--kind",
+            nargs="+",
+            default=[DEFAULT_FEATURES],
+            help=f"one or more of {', '.join(FEATURE_KINDS)} and mean_layer_N, from one pass",
+        )
 
     def handle(
-        self, *args: Any, pool: str, model: str, kind: str, enqueue: bool, **options: Any
+        self, *args: Any, pool: str, model: str, kind: list[str], enqueue: bool, **options: Any
     ) -> None:
         try:
             found = Pool.objects.get(name=pool)
         except Pool.DoesNotExist:
             raise CommandError(f"There is no pool named “{pool}”.") from None
-        feature_set = create_feature_set(found, model=model, kind=kind)
-        self.carry_out([("extract_features", feature_set.pk)], enqueue=enqueue)
+        for name in kind:
+            if not is_feature_kind(name):
+                raise CommandError(
+                    f"--kind: there is no kind {name}: {', '.join(FEATURE_KINDS)} or mean_layer_N."
+                )
+        sets = [create_feature_set(found, model=model, kind=name) for name in kind]
+        self.carry_out([("extract_features", one.pk) for one in sets], enqueue=enqueue)
         if not enqueue:
-            feature_set.refresh_from_db()
-            self.stdout.write(f"{feature_set.dimension} features a completion of “{pool}”")
+            for one in sets:
+                one.refresh_from_db()
+                self.stdout.write(f"{one.dimension} {one.kind} features a completion of “{pool}”")

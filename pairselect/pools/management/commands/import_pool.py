@@ -1,22 +1,18 @@
-from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
-from pairselect.jobs.terminal import JobCommand
-from pairselect.pools.actions import work_for_pool
-from pairselect.pools.imports import discard_failed_import, open_local, stage_pool
-from pairselect.pools.naming import NameRefused
+from pairselect.pools.imports.terminal import ImportCommand
+from pairselect.pools.models import Completion
 from pairselect.pools.queries import DEFAULT_FEATURES
 
 
-class Command(JobCommand):
-    help = "Read a ready-made pool from JSONL: a prompt and its completions on each line."
+class Command(ImportCommand):
+    help = "Read a ready pool, or preferences, from a file: prompts and their completions."
+    kinds = ("pool", "preferences")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file")
-        parser.add_argument("--name", required=True)
         parser.add_argument("--model", default="", help="what wrote the completions")
         parser.add_argument("--no-features", action="store_true")
 
@@ -25,21 +21,22 @@ class Command(JobCommand):
         *args: Any,
         file: str,
         name: str,
+        column: list[str],
+        merge_duplicates: bool,
         model: str,
         no_features: bool,
         enqueue: bool,
         **options: Any,
     ) -> None:
-        try:
-            with open_local(file) as source:
-                pool = stage_pool(source, name=name, file_name=Path(file).name, model=model)
-        except (NameRefused, OSError) as problem:
-            raise CommandError(str(problem)) from problem
-        work = work_for_pool(pool, features="" if no_features else DEFAULT_FEATURES)
-        try:
-            self.carry_out(work, enqueue=enqueue)
-        except CommandError:
-            discard_failed_import(pool.prompt_set)
-            raise
+        made = self.take(
+            file,
+            name=name,
+            column=column,
+            merge_duplicates=merge_duplicates,
+            enqueue=enqueue,
+            model=model,
+            features="" if no_features else DEFAULT_FEATURES,
+        )
         if not enqueue:
-            self.stdout.write(f"{pool.completions.count():,} completions in “{name}”")
+            count = Completion.objects.filter(pool=made.pk).count()
+            self.stdout.write(f"{count:,} completions in “{made}”")

@@ -1,0 +1,150 @@
+"""From a file that was looked at to the rows that its import fills."""
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from pairselect.jobs.actions import Work, enqueue_in_turn
+from pairselect.pools.actions import work_for_report
+from pairselect.pools.imports.staging import (
+    check_free,
+    clean_label,
+    delete_files,
+    files_of,
+    imported_from,
+    is_on_its_way,
+)
+from pairselect.pools.models import Pool, PromptSet, Upload
+from pairselect.pools.naming import NameRefused, clean_name
+from pairselect.pools.queries import DEFAULT_FEATURES
+from pairselect.pools.reading import Columns
+
+UNKNOWN = "not stated"  # what wrote the completions
+
+Target = PromptSet | Pool
+
+
+def begin_import(
+    upload: Upload,
+    *,
+    columns: Columns,
+    name: str,
+    model: str = "",
+    merge_duplicates: bool = False,
+    created_by: User | None = None,
+) -> Target:
+    """Confirm the upload and hand its import to a worker, in one step.
+
+    Raises
+    ------
+    NameRefused
+        As `confirm_upload` does.
+    """
+    with transaction.atomic():
+        target = confirm_upload(
+            upload,
+            columns=columns,
+            name=name,
+            model=model,
+            merge_duplicates=merge_duplicates,
+            created_by=created_by,
+        )
+        enqueue_in_turn(work_for(target), created_by=created_by)
+    return target
+
+
+def confirm_upload(
+    upload: Upload,
+    *,
+    columns: Columns,
+    name: str,
+    model: str = "",
+    merge_duplicates: bool = False,
+    created_by: User | None = None,
+) -> Target:
+    """The prompt set, or pool, that the upload becomes: empty, until its import has run.
+
+    Asked a second time, while the import runs or after it, it changes nothing. A prompt set of
+    the same name whose import came to nothing is taken over, with what waits for it.
+
+    Raises
+    ------
+    NameRefused
+        When something else has the name, or something waits for what would be taken away.
+    """
+    name, model = clean_name(name), clean_label(model)
+    try:
+        with transaction.atomic():
+            upload = Upload.objects.select_for_update().get(pk=upload.pk)
+            own = imported_from(upload)
+            if own is not None and (own.imported_at or is_on_its_way(own)):
+                return own.pools.filter(source=Pool.Source.IMPORTED).first() or own
+            left = _settle(upload, columns, name, model, merge_duplicates)
+            prompt_set = _prompt_set(upload, own, name, created_by)
+            if columns.kind == "prompts":
+                _without_pool(prompt_set)
+                target: Target = prompt_set
+            else:
+                target = _pool(prompt_set, name, model or UNKNOWN, created_by)
+    except ProtectedError:  # an IntegrityError too, so it comes first
+        raise NameRefused(
+            f"Designs wait for the pool “{name}”: import a pool, or choose another name."
+        ) from None
+    except IntegrityError:  # made by somebody else in this moment
+        raise NameRefused(f"There is a prompt set named “{name}”. Choose another name.") from None
+    transaction.on_commit(lambda: delete_files(left))
+    return target
+
+
+def work_for(target: Target, *, features: str = DEFAULT_FEATURES) -> Work:
+    """The jobs that fill it: its import and, of a pool, what there is to know of it."""
+    if isinstance(target, PromptSet):
+        return [] if target.imported_at else [("import_prompts", target.pk)]
+    if not features and target.completed_at is None:
+        return [("import_pool", target.pk)]
+    return work_for_report(target, features=features) if features else []
+
+
+def _settle(
+    upload: Upload, columns: Columns, name: str, model: str, merge_duplicates: bool
+) -> list[str]:
+    """Keep the decision. Returns the files of another upload that this one takes the place of."""
+    upload.name, upload.model = name, model
+    upload.columns, upload.merge_duplicates = columns.as_dict(), merge_duplicates
+    upload.save(update_fields=["name", "model", "columns", "merge_duplicates"])
+    other = Upload.objects.filter(prompt_set__name=name).exclude(pk=upload.pk).first()
+    if other is None:
+        return []
+    check_free(name)
+    files = files_of(other)
+    other.delete()  # its prompt set stays, for this upload
+    return files
+
+
+def _prompt_set(
+    upload: Upload, own: PromptSet | None, name: str, created_by: User | None
+) -> PromptSet:
+    check_free(name)
+    found = PromptSet.objects.select_for_update().filter(name=name).first()
+    if found is not None and own is not None and found != own:
+        _without_pool(own)
+        own.delete()
+    found = found or own or PromptSet(created_by=created_by)
+    found.name, found.upload = name, upload
+    found.save()
+    return found
+
+
+def _without_pool(prompt_set: PromptSet) -> None:
+    """A prompt set that is no pool, or no longer meant to be one."""
+    Pool.objects.filter(prompt_set=prompt_set).delete()
+
+
+def _pool(prompt_set: PromptSet, name: str, model: str, created_by: User | None) -> Pool:
+    if Pool.objects.filter(name=name).exclude(prompt_set=prompt_set).exists():
+        raise NameRefused(f"There is a pool named “{name}”. Choose another name.")
+    pool = Pool.objects.filter(prompt_set=prompt_set).first() or Pool(created_by=created_by)
+    pool.name, pool.prompt_set, pool.model = name, prompt_set, model
+    pool.source = Pool.Source.IMPORTED
+    pool.save()
+    return pool
