@@ -77,7 +77,7 @@ def score_pool(score_set_id: int, progress: JobProgress) -> None:
     "report_pool",
     title="Looking at the pool",
     queue="cpu",
-    subject=Subject("pools.Pool", page="pools:pool"),
+    subject=Subject("pools.Pool", page="pools:pool", label="{title} “{name}”"),
 )
 def report_pool(pool_id: int, progress: JobProgress) -> None:
     reporting.report_pool(pool_id, progress)

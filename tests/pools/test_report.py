@@ -135,6 +135,13 @@ def test_each_variant_is_told_apart() -> None:
     assert [row.cut for row in present(facts).sources] == ["none", "50%"]
 
 
+def test_a_system_prompt_is_said_once() -> None:
+    pool = make_pool(prompts=1, completions=2)
+    pool.variants.update(system_prompt="Terse")
+    [source] = report(pool)["sources"]
+    assert source["label"] == "a-model-that-nobody-sees, temperature 1, with a system prompt"
+
+
 def test_variants_of_one_name_are_numbered() -> None:
     pool = make_pool(prompts=1, completions=2)
     first = pool.variants.get()

@@ -116,14 +116,17 @@ def _rows(lines: _Lines, on_problem: OnProblem) -> Iterator[tuple[int, Record]]:
 
 def _header(lines: _Lines) -> tuple[list[str], str]:
     """The columns, and the delimiter: of the three the one that is most often in the header."""
-    first = ""
+    read: list[str] = []
+    quotes = 0
     for line in lines:
-        first += line
+        read.append(line)
+        quotes += line.count('"')
         # A quoted name may hold a line end.
-        if first.strip() and first.count('"') % 2 == 0:
+        if quotes % 2 == 0 and (quotes or line.strip()):
             break
-    if first.count('"') % 2:
+    if quotes % 2:
         raise _never_closed(lines)
+    first = "".join(read)
     outside = "".join(first.split('"')[::2])
     delimiter = max(DELIMITERS, key=outside.count)
     if outside.count(delimiter) >= MOST_COLUMNS:

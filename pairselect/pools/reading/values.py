@@ -33,7 +33,8 @@ _JSON_MESSAGES = re.compile(r'\s*\[\s*\{\s*"(?:role|from|content|value)"\s*:')
 _BEFORE_LIST = "[ \t\r\n"
 _PYTHON_MESSAGES = re.compile(r"\s*\[\s*\{\s*'(?:role|from|content|value)'\s*:")
 # Anthropic's hh-rlhf: one text, a turn after each of these.
-_TURN = re.compile(r"(?:\A|\n\n)\s*(Human|Assistant):")
+# (Sought at the start of each run of blanks only: a long one would take the square of its length.)
+_TURN = re.compile(r"(?:\A|(?<=\S)(?=\s*?\n\n))\s*+(Human|Assistant):")
 
 
 def text(value: Any, what: str, most: int, *, may_be_empty: bool = False) -> str:

@@ -153,8 +153,6 @@ def variant_labels(pool: Pool) -> dict[int, str]:
         label = str(one)
         if nucleus:
             label += f", top p {one.top_p:g}"
-        if one.system_prompt:
-            label += ", with a system prompt"
         labels[one.pk] = label
     twice = {label for label, times in Counter(labels.values()).items() if times > 1}
     for number, (pk, label) in enumerate(labels.items(), start=1):

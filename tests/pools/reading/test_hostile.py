@@ -1,6 +1,7 @@
 """Files made to break the reader: each is refused in a sentence, soon and in little memory."""
 
 import io
+import json
 import tempfile
 import time
 from collections import deque
@@ -136,6 +137,21 @@ def test_more_rows_than_the_limit_are_refused() -> None:
     enough = Limits(expanded_bytes=10_000_000, rows=2000, characters=100)
     rows = read_rows(io.BytesIO(hostile.GOOD_LINES), PROMPT, enough, on_problem=lambda _: None)
     assert len(list(rows)) == 2000
+
+
+@pytest.mark.timeout(SECONDS)
+def test_a_header_that_is_never_closed_ends_soon() -> None:
+    with pytest.raises(UnreadableFile, match="never closed"):
+        read(b'prompt,"b' + b"\n" * 2_000_000)
+
+
+@pytest.mark.timeout(SECONDS)
+def test_a_dialogue_with_a_long_gap_is_read_soon() -> None:
+    turn = "Human: a" + "\n" * 190_000 + "x\n\nAssistant: b"
+    [row], problems = read(json.dumps({"prompt": turn}).encode())
+    assert isinstance(row, PromptRow)
+    assert [message["role"] for message in row.messages] == ["user"]
+    assert problems == []
 
 
 def test_a_folder_a_device_and_a_missing_file_are_refused(tmp_path: Path) -> None:
