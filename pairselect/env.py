@@ -35,6 +35,7 @@ KNOWN = frozenset(
 )
 SERVER_KEY = "PAIRSELECT_SERVER_KEY_"  # and the server's name, in capitals
 
+SERVER_HOST = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?")  # no user, no password
 SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 TRUE = frozenset({"1", "true", "yes", "on"})
@@ -137,9 +138,8 @@ def servers(name: str) -> dict[str, Server]:
     for part in filter(None, (part.strip() for part in os.environ.get(name, "").split(","))):
         label, equals, url = (piece.strip() for piece in part.partition("="))
         address = urlsplit(url)
-        if not (equals and SERVER_NAME.fullmatch(label) and address.hostname) or (
-            address.scheme not in ("http", "https") or address.username or address.query
-        ):
+        named = equals and SERVER_NAME.fullmatch(label) and SERVER_HOST.fullmatch(address.netloc)
+        if not named or address.scheme not in ("http", "https") or address.query:
             raise ImproperlyConfigured(
                 f"{name}: {part!r} must be NAME=URL, such as 'lab=http://10.0.0.5:8000/v1', with a "
                 f"key, if it needs one, in {SERVER_KEY}{label.upper() or 'LAB'}."

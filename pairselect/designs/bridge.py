@@ -1,6 +1,6 @@
 """Rows become arrays and arrays become rows: here alone. Ids stop here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from pairselect.core import CandidatePool, Selection, near_duplicates, reduce_fe
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.designs.queries import chain_of, text_key
 from pairselect.pools.models import FeatureSet, ScoreSet
-from pairselect.pools.queries import completions_in_order
+from pairselect.pools.queries import REFUSED, completions_in_order
 from pairselect.pools.storage import FeaturesLost, load_arrays
 
 
@@ -39,7 +39,8 @@ def pool_arrays(
 
     Pairs that the design ``after`` and those
     before it have queued are no candidates, nor are those that the features hardly tell apart:
-    their labels would carry next to nothing, and people would see the same answer twice.
+    their labels would carry next to nothing, and people would see the same answer twice. Nor
+    are completions that a server refused to write.
 
     Raises
     ------
@@ -47,7 +48,9 @@ def pool_arrays(
         When the data folder has lost the arrays.
     """
     raw, log_probs, token_counts = load_arrays(feature_set)
-    rows = completions_in_order(feature_set.pool).values_list("pk", "prompt_id", "text")
+    rows = completions_in_order(feature_set.pool).values_list(
+        "pk", "prompt_id", "text", "finish_reason"
+    )
     if len(raw) != rows.count():
         raise FeaturesLost(
             f"The features of “{feature_set.pool}” are of other completions: extract them again."
@@ -56,21 +59,25 @@ def pool_arrays(
     prompt_ids = np.empty(len(raw), dtype=np.int64)
     text_ids = np.empty(len(raw), dtype=np.int64)
     seen: dict[bytes, int] = {}
-    for row, (pk, prompt_id, text) in enumerate(rows.iterator(chunk_size=2000)):
+    refused: list[int] = []
+    for row, (pk, prompt_id, text, reason) in enumerate(rows.iterator(chunk_size=2000)):
         ids[row], prompt_ids[row] = pk, prompt_id
         text_ids[row] = seen.setdefault(text_key(text), len(seen))
+        if reason == REFUSED:
+            refused.append(row)
     excluded = np.zeros((0, 2), dtype=np.int64)
     if after is not None:
         queued = SelectedPair.objects.filter(design__in=chain_of(after)).order_by()
         excluded = _rows_of(queued.values_list("first_id", "second_id"), ids)
     reduction = reduce_features(raw, prompt_ids, dimension=dimension)
+    barred = _pairs_with(refused, prompt_ids)
     candidates = CandidatePool(
         reduction.features,
         prompt_ids,
         np.asarray(log_probs),
         scores=None if score_set is None else _scores(score_set, ids, prompt_ids),
         text_id=text_ids,
-        excluded=excluded,
+        excluded=np.concatenate([excluded, barred]),
     )
     near = near_duplicates(candidates, limit=candidates.n_pairs)
     if near.count:
@@ -95,14 +102,31 @@ def _scores(
 
     So its pairs differ little and are not preferred for what nobody knows.
     """
-    pairs = score_set.scores.order_by().values_list("completion_id", "value")
-    found = dict(pairs.iterator(chunk_size=2000))
-    scores = np.array([found.get(int(pk), np.nan) for pk in ids])
-    for row in np.flatnonzero(np.isnan(scores)):
-        of_prompt = scores[prompt_ids == prompt_ids[row]]
-        known = of_prompt[~np.isnan(of_prompt)]
-        scores[row] = known.mean() if known.size else np.nanmean(scores)
+    row = {int(pk): place for place, pk in enumerate(ids)}
+    scores = np.full(len(ids), np.nan)
+    found = score_set.scores.order_by().values_list("completion_id", "value")
+    for completion_id, value in found.iterator(chunk_size=2000):
+        scores[row[completion_id]] = value
+    missing = np.isnan(scores)
+    if missing.any():
+        _, prompt = np.unique(prompt_ids, return_inverse=True)
+        known = np.bincount(prompt, ~missing)
+        sums = np.bincount(prompt, np.where(missing, 0.0, scores))
+        means = np.where(known > 0, sums / np.maximum(known, 1), np.nanmean(scores))
+        scores[missing] = means[prompt[missing]]
     return scores
+
+
+def _pairs_with(rows: Sequence[int], prompt_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Every pair that has one of the rows, (k, 2)."""
+    pairs = []
+    for row in rows:
+        others = np.flatnonzero(prompt_ids == prompt_ids[row])
+        others = others[others != row]
+        pairs.append(np.stack([np.minimum(others, row), np.maximum(others, row)], axis=1))
+    if not pairs:
+        return np.zeros((0, 2), dtype=np.int64)
+    return np.unique(np.concatenate(pairs), axis=0)
 
 
 def known_arrays(

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, Pool, Prompt
-from pairselect.pools.queries import completions_in_order
+from pairselect.pools.queries import REFUSED, completions_in_order
 
 
 def designs() -> QuerySet[Design]:
@@ -88,7 +88,8 @@ def _pairs_of_each_prompt(pool: Pool, after: Design | None) -> Iterable[int]:
     if after is not None:
         chosen = SelectedPair.objects.filter(design__in=chain_of(after))
         queued.update(chosen.order_by().values_list("prompt", flat=True))
-    rows = completions_in_order(pool).values_list("prompt_id", "text").iterator(chunk_size=2000)
+    written = completions_in_order(pool).exclude(finish_reason=REFUSED)
+    rows = written.values_list("prompt_id", "text").iterator(chunk_size=2000)
     for prompt_id, group in groupby(rows, key=lambda row: row[0]):
         texts = Counter(text_key(text) for _, text in group)
         equal = sum(_pairs(count) for count in texts.values())

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.db import Error as AnyDatabaseError
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django_tasks import task
 from django_tasks_db.models import DBTaskResult
@@ -187,19 +187,22 @@ def retry_job(job: Job) -> None:
     """Run an ended job again from where it stopped; with what it waited for, and what for it."""
     if job.after is not None:
         retry_job(job.after)
-    with transaction.atomic():
-        job = Job.objects.select_for_update().get(pk=job.pk)
-        if job.is_active or job.status == Job.Status.DONE:
-            return
-        Job.objects.filter(pk=job.pk).update(
-            status=Job.Status.WAITING,
-            cancel_requested=False,
-            error="",
-            notices="",
-            finished_at=None,
-            fruitless=0,
-        )
-        _settle_waiting(Job.objects.select_related("after").get(pk=job.pk))
+    try:
+        with transaction.atomic():
+            job = Job.objects.select_for_update().get(pk=job.pk)
+            if job.is_active or job.status == Job.Status.DONE:
+                return
+            Job.objects.filter(pk=job.pk).update(
+                status=Job.Status.WAITING,
+                cancel_requested=False,
+                error="",
+                notices="",
+                finished_at=None,
+                fruitless=0,
+            )
+            _settle_waiting(Job.objects.select_related("after").get(pk=job.pk))
+    except IntegrityError:
+        return  # a newer job does the same work already
     for follower in job.followers.filter(status__in=[Job.Status.FAILED, Job.Status.CANCELLED]):
         retry_job(follower)
 
@@ -248,12 +251,15 @@ def last_job(kind: str, subject_id: int) -> Job | None:
 
 
 def is_active(kind: str, subject_id: int) -> bool:
-    job = last_job(kind, subject_id)
-    return job is not None and job.is_active
+    return _active(kind, subject_id).exists()
 
 
 def _active_job(kind: str, subject_id: int) -> Job:
-    return Job.objects.get(kind=kind, subject_id=subject_id, status__in=Job.ACTIVE)
+    return _active(kind, subject_id).get()
+
+
+def _active(kind: str, subject_id: int) -> QuerySet[Job]:
+    return Job.objects.filter(kind=kind, subject_id=subject_id, status__in=Job.ACTIVE)
 
 
 def _queue(job: Job, **facts: int) -> bool:

@@ -5,15 +5,16 @@ from pairselect.jobs.registry import get_kind
 
 
 def last_jobs(subjects: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Job]:
-    """The newest job of each (kind, subject_id) that has one, in one query."""
+    """The job that is under way of each (kind, subject_id), else the newest, in one query."""
     wanted = set(subjects)
     found: dict[tuple[str, int], Job] = {}
     rows = Job.objects.filter(
         kind__in={kind for kind, _ in wanted}, subject_id__in={pk for _, pk in wanted}
     )
     for job in rows.order_by("pk"):
-        if (job.kind, job.subject_id) in wanted:
-            found[job.kind, job.subject_id] = job
+        key = job.kind, job.subject_id
+        if key in wanted and not (key in found and found[key].is_active):
+            found[key] = job
     return found
 
 

@@ -13,6 +13,10 @@ from pairselect.jobs.registry import get_kind
 SHOWN_LINES = 5
 
 
+class Stopped(CommandError):
+    """Somebody pressed Ctrl-C."""
+
+
 class JobCommand(BaseCommand):
     """A command whose work is one job or a few in a row.
 
@@ -39,7 +43,7 @@ class JobCommand(BaseCommand):
             except DatabaseError as problem:
                 raise CommandError(f"The database does not take it: {problem}.") from problem
             except KeyboardInterrupt:
-                raise CommandError(
+                raise Stopped(
                     "Stopped. What was finished is kept: the same command goes on from there."
                 ) from None
 

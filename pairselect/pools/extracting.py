@@ -1,5 +1,6 @@
 """Features from completions: one pass of the reference model, every kind that is asked for."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from pairselect.jobs.progress import JobError, JobProgress, JobStopped
 from pairselect.pools.language import load
 from pairselect.pools.models import Completion, FeatureSet
 from pairselect.pools.queries import completions_in_order
-from pairselect.pools.side_features import begin_anew
+from pairselect.pools.side_features import keep_or_begin_anew
 from pairselect.pools.storage import FeatureStore, arrays_are_there, features_folder
 
 if TYPE_CHECKING:  # torch stays out of the web process
@@ -18,7 +19,6 @@ if TYPE_CHECKING:  # torch stays out of the web process
     from pairselect.pools.engine.loading import LanguageModel
 
 CHUNK = 256  # completions between two saves, sorted by length among themselves
-SAME_MODEL = ("weights", "chat_template")
 
 
 def extract_features(feature_set_id: int, progress: JobProgress) -> None:
@@ -33,11 +33,18 @@ def extract_features(feature_set_id: int, progress: JobProgress) -> None:
     if not pool.completed_at:
         raise JobError(f"The pool “{pool}” is not complete: finish it first.")
     others = pool.feature_sets.filter(model=asked.model, completed_at=None).exclude(pk=asked.pk)
-    sets = {one.kind: one for one in (asked, *others)}
+    sets = {asked.kind: asked}
     ids = np.array(completions_in_order(pool).values_list("pk", flat=True), dtype=np.int64)
     progress.report(0, len(ids), f"loading {asked.model}")
     lm = load(asked.model)
-    stores = {kind: _open_store(one, lm, rows=len(ids)) for kind, one in sets.items()}
+    try:
+        stores = {asked.kind: _open_store(asked, lm, rows=len(ids))}
+    except ValueError as problem:  # the model has no such layer
+        raise JobError(str(problem)) from problem
+    for other in others:
+        with suppress(ValueError):
+            stores[other.kind] = _open_store(other, lm, rows=len(ids))
+            sets[other.kind] = other
     lacking = ~np.logical_and.reduce([store.written for store in stores.values()])
     todo = np.flatnonzero(lacking)
     for start in range(0, len(todo), CHUNK):
@@ -54,13 +61,8 @@ def extract_features(feature_set_id: int, progress: JobProgress) -> None:
 def _open_store(feature_set: FeatureSet, lm: "LanguageModel", *, rows: int) -> FeatureStore:
     from pairselect.pools.engine.features import dimension
 
-    known = feature_set.fingerprint
-    if known and any(known.get(key) != lm.fingerprint.get(key) for key in SAME_MODEL):
-        begin_anew(feature_set, dict(lm.fingerprint))
-    try:
-        size = dimension(feature_set.kind, lm)
-    except ValueError as problem:
-        raise JobError(str(problem)) from problem
+    size = dimension(feature_set.kind, lm)
+    keep_or_begin_anew(feature_set, dict(lm.fingerprint))
     return FeatureStore(features_folder(feature_set), rows=rows, dimension=size)
 
 

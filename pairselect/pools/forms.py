@@ -8,6 +8,9 @@ from pairselect.pools.language import offered_models, on_server
 from pairselect.pools.models import PromptSet, ScoreSet
 from pairselect.pools.recipes import Recipe
 
+MOST_EACH = 20  # temperatures, and system prompts
+MOST_COMPLETIONS = 1000  # of a prompt
+
 
 class PoolForm(forms.Form):
     """A pool to generate, by each model at each temperature with each system prompt.
@@ -29,6 +32,7 @@ class PoolForm(forms.Form):
     system_prompt = forms.CharField(
         required=False,
         label="System prompts",
+        max_length=50_000,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="For variety in the answers; people and the dataset see the prompt without it. "
         "Several are separated by a line with ---, and an empty one stands for none.",
@@ -64,8 +68,10 @@ class PoolForm(forms.Form):
             found = [float(text) for text in self.cleaned_data["temperature"].split(",")]
         except ValueError:
             found = []
-        if not found or not all(0.01 <= value <= 10 for value in found):
-            raise forms.ValidationError("Give numbers from 0.01 to 10, separated by commas.")
+        if not 0 < len(found) <= MOST_EACH or not all(0.01 <= value <= 10 for value in found):
+            raise forms.ValidationError(
+                f"Give numbers from 0.01 to 10, separated by commas, {MOST_EACH} at most."
+            )
         return found
 
     def clean_system_prompt(self) -> list[str]:
@@ -76,6 +82,8 @@ class PoolForm(forms.Form):
                 blocks.append([])
             else:
                 blocks[-1].append(line)
+        if len(blocks) > MOST_EACH:
+            raise forms.ValidationError(f"There are {len(blocks):,}; the limit is {MOST_EACH}.")
         return ["\n".join(block).strip() for block in blocks]
 
     def clean(self) -> dict[str, Any]:
@@ -89,8 +97,15 @@ class PoolForm(forms.Form):
                     )
                 )
             )
-            if data["completions"] * len(data["recipes"]) < 2:
+            each = data["completions"] * len(data["recipes"])
+            if each < 2:
                 self.add_error("completions", "Two at least: one is not compared with anything.")
+            elif each > MOST_COMPLETIONS:
+                self.add_error(
+                    "completions",
+                    f"That makes {each:,} a prompt, of all models, temperatures and system prompts "
+                    f"together; the limit is {MOST_COMPLETIONS:,}.",
+                )
         return data
 
     @property

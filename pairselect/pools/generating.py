@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.utils import timezone
 
 from pairselect.jobs.progress import JobError, JobProgress, JobStopped
-from pairselect.pools.language import load, on_server, open_generator
+from pairselect.pools.language import load_limits, on_server, open_generator
 from pairselect.pools.models import Completion, Pool, Prompt, Variant
 from pairselect.pools.recipes import completion_seed, with_system_prompt
 from pairselect.pools.side_features import SideFeatures
@@ -22,7 +22,7 @@ STORE_SECONDS = 0.05  # between two writes; what a step ends together is stored 
 TEMPLATE_TOKENS = 512  # of a chat template beside its messages, at most
 SHOWN_PROBLEMS = 10
 # What may not change between the two runs that make one pool.
-SAME_MODEL = ("engine", "weights", "chat_template", "dtype")
+SAME_MODEL = ("engine", "weights", "chat_template", "dtype", "sampling")
 
 
 def generate_pool(pool_id: int, progress: JobProgress) -> None:
@@ -34,12 +34,13 @@ def generate_pool(pool_id: int, progress: JobProgress) -> None:
     prompts = pool.prompt_set.prompts.count()
     total = prompts * (pool.completions_per_prompt or 0)
     progress.report(pool.completions.count(), total, "looking at the prompts")
-    for variant in variants:
-        check_lengths(pool, variant, progress)
+    check_lengths(pool, variants, progress)
     writer = Writer(pool, progress, total=total)
     for variant in variants:
         if variant.completions.count() < prompts * variant.completions_per_prompt:
             _write_variant(pool, variant, writer, progress)
+    if (stored := pool.completions.count()) < total:
+        raise JobError(f"{total - stored:,} of {total:,} completions were not written. Try again.")
     pool.completed_at = timezone.now()
     pool.save(update_fields=["completed_at"])
 
@@ -48,6 +49,7 @@ class Writer:
     """Stores what has ended, in order of its ending, and says how far and how fast it goes."""
 
     def __init__(self, pool: Pool, progress: JobProgress, *, total: int) -> None:
+        self.features: SideFeatures | None = None  # written after their completions
         self._pool, self._progress, self._total = pool, progress, total
         self._stored = pool.completions.count()
         self._waiting: list[Completion] = []
@@ -72,6 +74,8 @@ class Writer:
         Completion.objects.bulk_create(self._waiting, ignore_conflicts=True)
         self._stored += len(self._waiting)
         self._waiting, self._last = [], now
+        if self.features:
+            self.features.stored()
         self._progress.report(self._stored, self._total, self._speed(now))
 
     def should_stop(self) -> bool:
@@ -102,6 +106,7 @@ def _write_variant(pool: Pool, variant: Variant, writer: Writer, progress: JobPr
     except GenerationFailed as problem:  # a server that does not answer
         raise JobError(str(problem)) from problem
     features.accept(variant.fingerprint)
+    writer.features = features
     sampler = Sampler(
         max_new_tokens=pool.max_new_tokens or 1,
         temperature=variant.temperature,
@@ -121,10 +126,11 @@ def _write_variant(pool: Pool, variant: Variant, writer: Writer, progress: JobPr
         place = getattr(problem, "place", None)  # of the request that is refused
         where = "" if place is None else f"Prompt {_number(requests[place])}: "
         raise JobError(f"{where}{problem}") from problem
-    finally:
-        # Also on the way out: what has ended is kept.
-        writer.store()
-        features.close()
+    finally:  # also on the way out: what has ended is kept
+        try:
+            writer.store()
+        finally:
+            features.stored(all_of_them=True)
 
 
 def _number(request: "Request") -> int:
@@ -198,30 +204,43 @@ def _requests(
     ]
 
 
-def check_lengths(pool: Pool, variant: Variant, progress: JobProgress) -> None:
+def check_lengths(pool: Pool, variants: Sequence[Variant], progress: JobProgress) -> None:
     """Refuse before anything is generated what would fail in the middle.
 
     A server knows its model's context itself, and says so of the prompt that exceeds it.
     """
-    if on_server(variant.model):
-        return
-    lm, room, problems = load(variant.model), pool.max_new_tokens or 0, []
-    surely = lm.context_length - room - TEMPLATE_TOKENS  # a token has a byte at least
+    prompts = pool.prompt_set.prompts.count()
+    asked = dict.fromkeys(  # the temperature does not matter
+        (variant.model, variant.system_prompt)
+        for variant in variants
+        if not on_server(variant.model)
+        and variant.completions.count() < prompts * variant.completions_per_prompt
+    )
+    for model, system_prompt in asked:
+        _check_lengths(pool, model, system_prompt, progress)
+
+
+def _check_lengths(pool: Pool, model: str, system_prompt: str, progress: JobProgress) -> None:
+    from pairselect.pools.engine.prompts import prompt_ids
+
+    tokenizer, context = load_limits(model)
+    room, problems = pool.max_new_tokens or 0, []
+    surely = context - room - TEMPLATE_TOKENS  # a token has a byte at least
     for prompts in _prompt_batches(pool, 1000):
         progress.check()
         for prompt in prompts:
-            messages = with_system_prompt(prompt.messages, variant.system_prompt)
+            messages = with_system_prompt(prompt.messages, system_prompt)
             if sum(len(message["content"].encode()) for message in messages) <= surely:
                 continue
-            length = len(lm.prompt_ids(messages))
-            if length + room > lm.context_length:
+            length = len(prompt_ids(tokenizer, messages))
+            if length + room > context:
                 problems.append(f"prompt {prompt.position + 1} has {length:,}")
     if problems:
         shown = "; ".join(problems[:SHOWN_PROBLEMS])
         shown += " …" if len(problems) > SHOWN_PROBLEMS else ""
         raise JobError(
             f"{len(problems)} of the prompts leave no room for {room} new tokens in the model's "
-            f"context of {lm.context_length:,} tokens: {shown}. Shorten them, or ask for fewer "
+            f"context of {context:,} tokens: {shown}. Shorten them, or ask for fewer "
             "new tokens."
         )
 

@@ -1,8 +1,8 @@
 """Models by the names that operators give them: in this process, or on a server of theirs."""
 
+import gc
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # torch stays out of the web process
 Notice = Callable[[str], None]
 
 EMBEDDED = "embedded:smollm2-135m"
+
+# The one model that this process keeps for its next job, language model or reward model.
+_kept: "dict[tuple[str, str], LanguageModel | RewardModel]" = {}
 
 
 def on_server(model: str) -> bool:
@@ -35,18 +38,67 @@ def usual_reference_model() -> str:
     return EMBEDDED if on_server(settings.PAIRSELECT_MODEL) else str(settings.PAIRSELECT_MODEL)
 
 
-@lru_cache(maxsize=1)
 def load(model: str) -> "LanguageModel":
-    """The model, kept for the worker's next job.
+    """The model, kept for the worker's next job; another that was kept is dropped first.
 
     Raises
     ------
     JobError
         With what to do, when it cannot be loaded.
     """
-    from pairselect.pools.engine.contract import ModelUnavailable
     from pairselect.pools.engine.loading import load_model
 
+    _check_here(model)
+    return cast("LanguageModel", _keep("language", model, load_model))
+
+
+def load_reward_model(model: str) -> "RewardModel":
+    """As `load` does."""
+    from pairselect.pools.engine.rewards import load_reward_model
+
+    return cast("RewardModel", _keep("reward", model, load_reward_model))
+
+
+def load_limits(model: str) -> tuple[Any, int]:
+    """The tokenizer and the context's length, without the weights. Errors as `load`'s."""
+    from pairselect.pools.engine.contract import ModelUnavailable
+    from pairselect.pools.engine.loading import load_limits
+
+    _check_here(model)
+    kept = _kept.get(("language", model))
+    if kept is not None:
+        return kept.tokenizer, kept.context_length
+    try:
+        return load_limits(model, data_dir=settings.PAIRSELECT_DATA_DIR)
+    except ModelUnavailable as problem:
+        raise JobError(str(problem)) from problem
+
+
+def _keep(
+    kind: str, model: str, load: "Callable[..., LanguageModel | RewardModel]"
+) -> "LanguageModel | RewardModel":
+    import torch
+
+    from pairselect.pools.engine.contract import ModelUnavailable
+
+    if (kind, model) not in _kept:
+        _kept.clear()  # before the next is loaded: there is room for one
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        try:
+            _kept[kind, model] = load(model, data_dir=settings.PAIRSELECT_DATA_DIR)
+        except ModelUnavailable as problem:
+            raise JobError(str(problem)) from problem
+        except (torch.OutOfMemoryError, MemoryError) as problem:
+            raise JobError(
+                f"There is not enough memory for the model {model}: choose a smaller one, or end "
+                "what else uses the memory."
+            ) from problem
+    return _kept[kind, model]
+
+
+def _check_here(model: str) -> None:
     if on_server(model):
         raise JobError(f"{model} is on a server: this needs a model that runs here.")
     label = model.partition(":")[0]
@@ -54,10 +106,6 @@ def load(model: str) -> "LanguageModel":
         raise JobError(
             f"There is no server “{label}”: the operator names servers in PAIRSELECT_SERVERS."
         )
-    try:
-        return load_model(model, data_dir=settings.PAIRSELECT_DATA_DIR)
-    except ModelUnavailable as problem:
-        raise JobError(str(problem)) from problem
 
 
 def open_generator(model: str, *, capture: Sequence[str] = (), notice: Notice) -> "Generator":
@@ -79,20 +127,3 @@ def open_generator(model: str, *, capture: Sequence[str] = (), notice: Notice) -
     from pairselect.pools.engine.generation import InProcessGenerator
 
     return InProcessGenerator(lm, capture=capture, notice=notice)
-
-
-@lru_cache(maxsize=1)
-def load_reward_model(model: str) -> "RewardModel":
-    """
-    Raises
-    ------
-    JobError
-        With what to do, when it cannot be loaded.
-    """
-    from pairselect.pools.engine.contract import ModelUnavailable
-    from pairselect.pools.engine.rewards import load_reward_model
-
-    try:
-        return load_reward_model(model, data_dir=settings.PAIRSELECT_DATA_DIR)
-    except ModelUnavailable as problem:
-        raise JobError(str(problem)) from problem

@@ -6,6 +6,7 @@ from pairselect.pools.language import on_server, usual_reference_model
 from pairselect.pools.models import Completion, FeatureSet, Pool, PromptSet, ScoreSet
 
 DEFAULT_FEATURES = DEFAULT_KIND
+REFUSED = "refused"  # the finish reason of what a server would not write
 
 
 def is_feature_kind(name: str) -> bool:

@@ -11,10 +11,16 @@ from pairselect.jobs.progress import JobError, JobProgress, JobStopped
 from pairselect.pools.language import load_reward_model
 from pairselect.pools.models import Completion, Score, ScoreSet
 
-Scorer = Callable[[Sequence[Completion]], dict[int, float]]
+ShouldStop = Callable[[], bool]
+Scorer = Callable[[Sequence[Completion], ShouldStop], Iterator[tuple[int, float]]]
 
 CHUNK = 256  # completions between two saves
 MOST_UNSCORED = 0.05  # of the completions; with more, the judge does not judge
+# What may not change between the two runs that make one set of scores.
+SAME_SOURCE = {
+    ScoreSet.Source.REWARD: ("weights", "chat_template"),
+    ScoreSet.Source.JUDGE: ("root", "prompt", "score"),
+}
 
 
 def score_pool(score_set_id: int, progress: JobProgress) -> None:
@@ -28,18 +34,16 @@ def score_pool(score_set_id: int, progress: JobProgress) -> None:
         return
     if not score_set.pool.completed_at:
         raise JobError(f"The pool “{score_set.pool}” is not complete: finish it first.")
-    total, done = score_set.pool.completions.count(), score_set.scores.count()
-    progress.report(done, total, f"loading {score_set.model}")
+    total = score_set.pool.completions.count()
+    writer = Writer(score_set, progress, total=total)
     scorer = _scorer(score_set, progress)
     for chunk in _unscored(score_set):
-        found = {pk: value for pk, value in scorer(chunk).items() if math.isfinite(value)}
-        Score.objects.bulk_create(
-            (Score(score_set=score_set, completion_id=pk, value=found[pk]) for pk in found),
-            ignore_conflicts=True,
-        )
-        done += len(found)
-        progress.report(done, total, "scoring")
-    if (missing := total - done) > MOST_UNSCORED * total:
+        try:
+            for pk, value in scorer(chunk, writer.should_stop):
+                writer.add(pk, value)
+        finally:  # also on the way out: what was given is kept
+            writer.store()
+    if (missing := total - score_set.scores.count()) > MOST_UNSCORED * total:
         raise JobError(
             f"{score_set.model} gave {missing:,} of {total:,} completions no score that can be "
             "read. Ask another judge, or for something simpler."
@@ -51,6 +55,36 @@ def score_pool(score_set_id: int, progress: JobProgress) -> None:
         )
     score_set.completed_at = timezone.now()
     score_set.save(update_fields=["completed_at"])
+
+
+class Writer:
+    """Stores scores as they come: a judge's answers are paid for."""
+
+    def __init__(self, score_set: ScoreSet, progress: JobProgress, *, total: int) -> None:
+        self._score_set, self._progress, self._total = score_set, progress, total
+        self._stored = score_set.scores.count()
+        self._waiting: list[Score] = []
+        progress.report(self._stored, total, f"loading {score_set.model}")
+
+    def add(self, completion_id: int, value: float) -> None:
+        if math.isfinite(value):
+            self._waiting.append(
+                Score(score_set=self._score_set, completion_id=completion_id, value=value)
+            )
+
+    def store(self) -> None:
+        if not self._waiting:
+            return
+        # Another worker may have stored them while this one was thought dead.
+        Score.objects.bulk_create(self._waiting, ignore_conflicts=True)
+        self._stored += len(self._waiting)
+        self._waiting = []
+        self._progress.report(self._stored, self._total, "scoring")
+
+    def should_stop(self) -> bool:
+        """Asked by a judge four times a second: no answer waits longer."""
+        self.store()
+        return self._progress.should_stop()
 
 
 def _scorer(score_set: ScoreSet, progress: JobProgress) -> Scorer:
@@ -69,19 +103,21 @@ def _by_reward_model(score_set: ScoreSet, progress: JobProgress) -> Scorer:
     model = load_reward_model(score_set.model)
     _note(score_set, dict(model.fingerprint))
 
-    def by_reward_model(chunk: Sequence[Completion]) -> dict[int, float]:
+    def by_reward_model(
+        chunk: Sequence[Completion], should_stop: ShouldStop
+    ) -> Iterator[tuple[int, float]]:
         items = [
             Item(tuple(one.prompt.messages), one.text, ended=one.finish_reason == "stop")
             for one in chunk
         ]
         try:
-            values = score(model, items, should_stop=progress.should_stop, notice=progress.notice)
+            values = score(model, items, should_stop=should_stop, notice=progress.notice)
         except GenerationStopped as stopped:
             raise JobStopped from stopped
         except PromptTooLong as problem:
             number = chunk[problem.place].prompt.position + 1
             raise JobError(f"Prompt {number} fills the context of {score_set.model}.") from problem
-        return {one.pk: float(value) for one, value in zip(chunk, values, strict=True)}
+        yield from zip((one.pk for one in chunk), values.tolist(), strict=True)
 
     return by_reward_model
 
@@ -102,26 +138,33 @@ def _by_judge(score_set: ScoreSet, progress: JobProgress) -> Scorer:
     except GenerationFailed as problem:
         raise JobError(str(problem)) from problem
 
-    def by_judge(chunk: Sequence[Completion]) -> dict[int, float]:
+    def by_judge(
+        chunk: Sequence[Completion], should_stop: ShouldStop
+    ) -> Iterator[tuple[int, float]]:
         asked = [Rated(one.pk, tuple(one.prompt.messages), one.text) for one in chunk]
-        found = {}
         try:
-            for key, value in judge(
-                asked, endpoint, rubric=rubric, should_stop=progress.should_stop
-            ):
-                found[int(str(key))] = math.nan if value is None else value
+            for key, value in judge(asked, endpoint, rubric=rubric, should_stop=should_stop):
+                yield int(str(key)), math.nan if value is None else value
         except GenerationStopped as stopped:
             raise JobStopped from stopped
         except GenerationFailed as problem:
             raise JobError(str(problem)) from problem
-        return found
 
     return by_judge
 
 
 def _note(score_set: ScoreSet, fingerprint: dict[str, str]) -> None:
-    score_set.fingerprint = fingerprint
-    score_set.save(update_fields=["fingerprint"])
+    """Scores begun with one revision of a model are not finished with another."""
+    if not score_set.scores.exists():
+        score_set.fingerprint = fingerprint
+        score_set.save(update_fields=["fingerprint"])
+        return
+    for key in SAME_SOURCE[ScoreSet.Source(score_set.source)]:
+        if score_set.fingerprint.get(key) != fingerprint.get(key):
+            raise JobError(
+                f"The scores “{score_set.name}” were begun with another revision of "
+                f"{score_set.model} ({key.replace('_', ' ')} differs). Score under another name."
+            )
 
 
 def _unscored(score_set: ScoreSet) -> Iterator[list[Completion]]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pairselect.pools.engine.contract import Finished
 
 FLUSH_ROWS = 64
+SAME_MODEL = ("weights", "chat_template")
 
 
 class SideFeatures:
@@ -38,8 +39,7 @@ class SideFeatures:
     def accept(self, fingerprint: dict[str, Any]) -> None:
         """Whose features they are: arrays by another revision of the model are begun anew."""
         for one in self._sets.values():
-            if one.fingerprint.get("weights") != fingerprint.get("weights"):
-                begin_anew(one, fingerprint)
+            keep_or_begin_anew(one, fingerprint)
 
     def add(self, finished: "Finished") -> None:
         if not self._sets or finished.features is None or finished.log_prob is None:
@@ -50,13 +50,11 @@ class SideFeatures:
             self._row = {pk: place for place, pk in enumerate(ids)}
         row = self._row[prompt_id] * (self._pool.completions_per_prompt or 0) + index
         self._waiting.append((row, finished))
-        if len(self._waiting) >= FLUSH_ROWS:
-            self._write()
 
-    def close(self) -> None:
-        self._write()
-
-    def _write(self) -> None:
+    def stored(self, *, all_of_them: bool = False) -> None:
+        """Called once the completions are in the database: features of none other are written."""
+        if not all_of_them and len(self._waiting) < FLUSH_ROWS:
+            return
         for kind, one in self._sets.items():
             having = [(r, f) for r, f in self._waiting if f.features and kind in f.features]
             if not having:
@@ -78,8 +76,11 @@ class SideFeatures:
         self._waiting = []
 
 
-def begin_anew(feature_set: FeatureSet, fingerprint: dict[str, Any]) -> None:
-    """Forget what the folder holds, and note whose features it will hold."""
+def keep_or_begin_anew(feature_set: FeatureSet, fingerprint: dict[str, Any]) -> None:
+    """Note whose features the folder will hold; forget those of another revision of the model."""
+    known = feature_set.fingerprint
+    if known and all(known.get(key) == fingerprint.get(key) for key in SAME_MODEL):
+        return
     for file in features_folder(feature_set).glob("*.npy"):
         file.unlink()
     feature_set.fingerprint = fingerprint

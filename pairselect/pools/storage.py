@@ -36,10 +36,13 @@ class FeatureStore:
     def __init__(self, folder: Path, *, rows: int, dimension: int) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.features = _open(folder, "features", np.float32, (rows, dimension))
-        self.log_probs = _open(folder, "log_probs", np.float64, (rows,))
-        self.token_counts = _open(folder, "token_counts", np.int32, (rows,))
-        self.written = _open(folder, "written", np.bool_, (rows,))
+        self.features, had_features = _open(folder, "features", np.float32, (rows, dimension))
+        self.log_probs, had_log_probs = _open(folder, "log_probs", np.float64, (rows,))
+        self.token_counts, had_counts = _open(folder, "token_counts", np.int32, (rows,))
+        self.written, _ = _open(folder, "written", np.bool_, (rows,))
+        if not (had_features and had_log_probs and had_counts):
+            self.written[:] = False  # an array was lost, and is zeros now
+            self.written.flush()
 
     def missing(self, chunk: int) -> Iterator[NDArray[np.intp]]:
         """Row numbers not yet written, at most ``chunk`` at a time."""
@@ -102,7 +105,8 @@ def load_arrays(
     return features, log_probs, counts
 
 
-def _open(folder: Path, name: str, dtype: type, shape: tuple[int, ...]) -> np.memmap:
+def _open(folder: Path, name: str, dtype: type, shape: tuple[int, ...]) -> tuple[np.memmap, bool]:
+    """The array, and whether it was there."""
     path = folder / f"{name}.npy"
     if path.exists():
         try:
@@ -110,14 +114,14 @@ def _open(folder: Path, name: str, dtype: type, shape: tuple[int, ...]) -> np.me
         except ValueError:  # cut off while it was being made
             array = None
         if array is not None and array.shape == shape and array.dtype == dtype:
-            return array
+            return array, True
     try:
         array = open_memmap(path, mode="w+", dtype=dtype, shape=shape)
         _fill_disk(path)
     except OSError:
         path.unlink(missing_ok=True)
         raise
-    return array
+    return array, False
 
 
 def _fill_disk(path: Path) -> None:

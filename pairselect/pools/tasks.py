@@ -3,7 +3,7 @@
 from pairselect.jobs.progress import JobProgress
 from pairselect.jobs.registry import Remedy, Subject, job_kind
 from pairselect.pools import extracting, generating, reporting, scoring
-from pairselect.pools.imports import NOTHING, importing, inspecting
+from pairselect.pools.imports import NOTHING, discarding, importing, inspecting
 
 MAP_AGAIN = "See its bad rows, change its columns"
 
@@ -17,6 +17,16 @@ MAP_AGAIN = "See its bad rows, change its columns"
 )
 def inspect_upload(upload_id: int, progress: JobProgress) -> None:
     inspecting.inspect_upload(upload_id, progress)
+
+
+@job_kind(
+    "discard_upload",
+    title="Discarding the file",
+    queue="cpu",
+    subject=Subject("pools.Upload", page="pools:prompt_set_upload"),
+)
+def discard_upload(upload_id: int, progress: JobProgress) -> None:
+    discarding.discard_in_worker(upload_id, progress)
 
 
 @job_kind(

@@ -9,6 +9,7 @@ from django.forms import BoundField
 
 from pairselect.pools.models import Upload
 from pairselect.pools.reading import KINDS, Columns, Kind, Preview, Role, roles
+from pairselect.pools.reading.previews import SHOWN_CHARACTERS
 
 MOST_COLUMNS = 200  # to choose from
 MOST_CHARACTERS = 60  # of a column's name in a choice
@@ -132,6 +133,24 @@ class FirstRows:
         columns = [name for name in preview.columns if name in there]
         rows = [[row.get(name) for name in columns] for row in preview.rows]
         return cls(columns, rows, len(preview.columns) - len(columns))
+
+
+def repeated_prompts(preview: Preview) -> str:
+    """A word about prompts that look like a pool with one completion a row, or nothing."""
+    columns = preview.mapping
+    if columns is None or columns.kind != "prompts":
+        return ""
+    others = set(preview.columns) - set(columns.names)
+    asked = (columns.prompt, columns.input, columns.system)
+    seen = [tuple(row.get(name, "") for name in asked if name) for row in preview.rows]
+    whole = [texts for texts in seen if max(map(len, texts)) < SHOWN_CHARACTERS]
+    if not others or len(set(whole)) == len(whole):
+        return ""
+    return (
+        "The first rows repeat a prompt. If each row holds another completion of it, put all "
+        "completions of a prompt into one row, as a list, and upload that: of this file only the "
+        "prompts would be imported. If they are duplicates, merge them below."
+    )
 
 
 def decided_columns(upload: Upload) -> list[tuple[str, str]]:

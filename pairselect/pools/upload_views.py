@@ -10,11 +10,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.jobs.actions import enqueue_job, last_job
+from pairselect.jobs.models import Job
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.imports.confirming import begin_import
+from pairselect.pools.imports.discarding import begin_discard, stays
 from pairselect.pools.imports.problems import first_problems
 from pairselect.pools.imports.staging import (
-    discard_upload,
+    DISCARD,
     imported_from,
     same_file_imported,
     stage_upload,
@@ -24,7 +26,13 @@ from pairselect.pools.models import Pool, PromptSet, Upload
 from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import prompt_sets
 from pairselect.pools.reading import Preview
-from pairselect.pools.upload_forms import FirstRows, MappingForm, UploadForm, decided_columns
+from pairselect.pools.upload_forms import (
+    FirstRows,
+    MappingForm,
+    UploadForm,
+    decided_columns,
+    repeated_prompts,
+)
 from pairselect.pools.upload_handler import StagingHandler, is_too_large, too_large
 
 PAGE = 25
@@ -35,9 +43,10 @@ PAGE = 25
 def prompt_set_list(request: HttpRequest) -> HttpResponse:
     waiting = list(unfinished_uploads())
     unfinished = [one.pk for one in waiting]
-    sets = prompt_sets().exclude(upload__in=unfinished).select_related("upload")
+    sets = prompt_sets().exclude(upload__in=unfinished)
+    sets = sets.select_related("upload").defer("upload__preview")
     jobs = last_jobs(job for one in waiting for job in _jobs_of(one))
-    rows = [(one, next(filter(None, map(jobs.get, _jobs_of(one))), None)) for one in waiting]
+    rows = [(one, _newest(jobs, one)) for one in waiting]
     context = {"form": UploadForm(), "prompt_sets": sets, "waiting": rows}
     return render(request, "pools/prompt_sets.html", context)
 
@@ -91,7 +100,7 @@ def upload_detail(request: HttpRequest, pk: int) -> HttpResponse:
     upload = get_object_or_404(Upload.objects.select_related("prompt_set"), pk=pk)
     preview = Preview.from_dict(upload.preview) if upload.preview else None
     form = None
-    if preview is not None:
+    if preview is not None and preview.columns:  # else there is nothing to choose from
         form = MappingForm(request.POST or None, upload=upload, preview=preview)
     if request.method == "POST" and form is not None and form.is_valid():
         person = signed_in(request)
@@ -108,7 +117,7 @@ def upload_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def _facts(upload: Upload, preview: Preview | None, form: MappingForm | None) -> dict[str, object]:
     prompt_set = imported_from(upload)
     jobs = last_jobs(_jobs_of(upload))
-    job = next(filter(None, map(jobs.get, _jobs_of(upload))), None)
+    job = _newest(jobs, upload)
     is_open = not (prompt_set and prompt_set.imported_at) and not (job and job.is_active)
     return {
         "upload": upload,
@@ -123,18 +132,25 @@ def _facts(upload: Upload, preview: Preview | None, form: MappingForm | None) ->
         "same": same_file_imported(upload),
         "problems": first_problems(upload) if upload.problem_count else [],
         "table": FirstRows.of(preview) if preview else None,
+        "repeats": repeated_prompts(preview) if preview else "",
         "decided": decided_columns(upload),
     }
 
 
 def _jobs_of(upload: Upload) -> list[tuple[str, int]]:
-    """The jobs that work on it, the last step first."""
-    jobs = [("inspect_upload", upload.pk)]
+    """The jobs that work on it."""
+    jobs = [("inspect_upload", upload.pk), (DISCARD, upload.pk)]
     prompt_set: PromptSet | None = getattr(upload, "prompt_set", None)
     if prompt_set is not None:
-        jobs.insert(0, ("import_prompts", prompt_set.pk))
-        jobs[:0] = [("import_pool", pool.pk) for pool in prompt_set.pools.all()]
+        jobs.append(("import_prompts", prompt_set.pk))
+        jobs += [("import_pool", pool.pk) for pool in prompt_set.pools.all()]
     return jobs
+
+
+def _newest(jobs: dict[tuple[str, int], Job], upload: Upload) -> Job | None:
+    """What is under way with it, else the last that was."""
+    found = filter(None, map(jobs.get, _jobs_of(upload)))
+    return max(found, key=lambda job: (job.is_active, job.pk), default=None)
 
 
 @require_GET
@@ -154,13 +170,14 @@ def upload_problems(request: HttpRequest, pk: int) -> HttpResponseBase:
 @admin_required
 def upload_discard(request: HttpRequest, pk: int) -> HttpResponse:
     upload = get_object_or_404(Upload, pk=pk)
-    if not discard_upload(upload):
-        messages.error(
-            request,
-            f"“{upload}” stays: it is imported or on its way, or a design waits for its pool.",
-        )
+    discarded = begin_discard(upload, created_by=signed_in(request))
+    if discarded is False:
+        messages.error(request, stays(upload))
         return redirect("pools:prompt_set_upload", pk=pk)
-    messages.success(request, f"The file {upload.file_name} is discarded.")
+    if discarded is None:
+        messages.success(request, "A worker discards the file, and the rows that were left.")
+    else:
+        messages.success(request, f"The file {upload.file_name} is discarded.")
     return redirect("pools:prompt_sets")
 
 

@@ -1,6 +1,8 @@
 from collections.abc import Iterable
 
+from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -47,8 +49,13 @@ def pool_new(request: HttpRequest) -> HttpResponse:
 @require_GET
 @admin_required
 def pool_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    pool = get_object_or_404(Pool.objects.select_related("prompt_set__upload"), pk=pk)
-    prompts = pool.prompt_set.prompts.filter(completions__pool=pool).distinct()
+    rows = Pool.objects.select_related("prompt_set__upload").defer("prompt_set__upload__preview")
+    pool = get_object_or_404(rows, pk=pk)
+    prompts = pool.prompt_set.prompts.all()
+    if pool.completed_at is None:  # else every prompt has some
+        prompts = prompts.filter(
+            Exists(Completion.objects.filter(pool=pool, prompt=OuterRef("pk")))
+        )
     page = Paginator(prompts, 5).get_page(request.GET.get("page"))
     answers = (
         pool.completions.filter(prompt__in=list(page))
@@ -123,8 +130,13 @@ def pool_scores(request: HttpRequest, pk: int) -> HttpResponse:
 def pool_report(request: HttpRequest, pk: int) -> HttpResponse:
     """Have the report made, or made again."""
     pool = get_object_or_404(Pool, pk=pk)
+    if pool.completed_at is None:
+        messages.error(request, "The pool is not complete yet: there is nothing to look at.")
+        return redirect("pools:pool", pk=pool.pk)
     PoolReport.objects.filter(pool=pool).update(completed_at=None)
-    enqueue_in_turn(work_for_report(pool), created_by=signed_in(request))
+    described = pool.feature_sets.filter(completed_at__isnull=False).exists()
+    work = work_for_report(pool)[-1:] if described else work_for_report(pool)
+    enqueue_in_turn(work, created_by=signed_in(request))
     return redirect("pools:pool", pk=pool.pk)
 
 

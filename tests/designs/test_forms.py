@@ -131,6 +131,16 @@ def test_one_pair_is_one_pair() -> None:
     ]
 
 
+def test_what_a_server_refused_to_write_is_in_no_pair(pool: Pool) -> None:
+    before = pool_arrays(FeatureSet.objects.get(), dimension=4).candidates.n_pairs
+    refused = pool.completions.filter(prompt__position__lt=2, index=0)
+    refused.update(finish_reason="refused", text="")
+    arrays = pool_arrays(FeatureSet.objects.get(), dimension=4)
+    others = pool.completions.filter(prompt__position=0).count() - 1
+    assert arrays.candidates.n_pairs == before - 2 * others
+    assert choosable_pairs(pool, enough=10**6) == arrays.candidates.n_pairs
+
+
 # Settings
 
 

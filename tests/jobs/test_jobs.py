@@ -25,6 +25,7 @@ from pairselect.jobs.actions import (
 )
 from pairselect.jobs.models import Job
 from pairselect.jobs.progress import JobError, JobProgress
+from pairselect.jobs.queries import last_jobs
 from pairselect.jobs.workers import is_known_dead, this_worker
 from tests.conftest import People
 
@@ -335,3 +336,19 @@ def test_a_lost_session_in_mid_poll_goes_to_the_login_page(people: People) -> No
         headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/pools/3/"},
     )
     assert response.headers["HX-Redirect"] == "/login/?next=%2Fpools%2F3%2F"
+
+
+def test_an_older_job_that_runs_again_is_seen(db: None) -> None:
+    """The newest one has ended; the older was tried again, with what waited for it."""
+    old = enqueue_job("fail", 1)
+    run_job(old.pk, log=False)
+    new = enqueue_job("fail", 1)
+    run_job(new.pk, log=False)
+    retry_job(Job.objects.get(pk=old.pk))
+    old.refresh_from_db()
+    assert old.status == Status.QUEUED
+    assert actions.is_active("fail", 1)
+    assert last_jobs([("fail", 1)])["fail", 1] == old
+    retry_job(Job.objects.get(pk=new.pk))  # the same work is on its way
+    new.refresh_from_db()
+    assert new.status == Status.FAILED

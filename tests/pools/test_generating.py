@@ -186,6 +186,21 @@ def test_a_job_says_how_fast_it_goes_and_keeps_what_it_has_when_it_is_cancelled(
     assert said[-1][2].endswith(" tokens/s")
 
 
+def test_a_pool_that_lacks_completions_is_not_complete(
+    prompts: PromptSet, engines: dict[str, Echo]
+) -> None:
+    class Silent(Echo):
+        def generate(self, *args: object, **kwargs: object) -> Iterator[Finished]:  # type: ignore[override]
+            yield from list(super().generate(*args, **kwargs))[:-1]  # type: ignore[arg-type]
+
+    engines["lab:a"] = Silent("lab:a")
+    pool = pool_of(prompts)
+    with pytest.raises(JobError, match="1 of 10 completions were not written"):
+        generate(pool)
+    pool.refresh_from_db()
+    assert (pool.completed_at, pool.completions.count()) == (None, 9)
+
+
 def test_features_left_behind_are_found_by_the_extraction(
     prompts: PromptSet, engines: dict[str, Echo], monkeypatch: pytest.MonkeyPatch
 ) -> None:

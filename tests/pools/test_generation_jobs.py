@@ -295,3 +295,85 @@ def test_followers_wait_for_the_pool(prompts: PromptSet, tiny_model: str) -> Non
     run_queued_jobs()
     job.refresh_from_db()
     assert job.status == "done"
+
+
+def test_features_of_two_revisions_do_not_mix(
+    prompts: PromptSet, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extracting, "CHUNK", 4)
+    pool = generate(tiny_model, "pool", "--no-features")
+    feature_set = actions.create_feature_set(pool)
+    with pytest.raises(JobStopped):
+        extracting.extract_features(feature_set.pk, StopAfter(3))  # type: ignore[arg-type]
+    feature_set.refresh_from_db()
+    assert feature_set.fingerprint["weights"]  # noted before the first row
+    feature_set.fingerprint |= {"weights": "of another revision"}
+    feature_set.save()
+    encoded: list[int] = []
+    encode = engine_features.encode
+
+    def counting(lm, items, *args, **kwargs):  # type: ignore[no-untyped-def]
+        encoded.append(len(items))
+        return encode(lm, items, *args, **kwargs)
+
+    monkeypatch.setattr(engine_features, "encode", counting)
+    extracting.extract_features(feature_set.pk, NoProgress())  # type: ignore[arg-type]
+    assert sum(encoded) == 15
+
+
+def test_a_lost_array_is_extracted_anew(prompts: PromptSet, tiny_model: str) -> None:
+    pool = generate(tiny_model)
+    feature_set = FeatureSet.objects.get()
+    before = np.array(load_arrays(feature_set)[0])
+    (features_folder(feature_set) / "features.npy").unlink()
+    call_command("extract_features", pool.name)
+    after = load_arrays(feature_set)[0]
+    assert np.abs(before).min(axis=1).max() > 0
+    assert np.allclose(before, after, rtol=0.1, atol=0.1)
+
+
+def test_a_kind_that_the_model_lacks_stops_nothing_else(
+    prompts: PromptSet, tiny_model: str
+) -> None:
+    pool = actions.create_pool(
+        prompts, name="pool", recipes=[Recipe(tiny_model)], completions=3, max_new_tokens=8
+    )
+    actions.create_feature_set(pool, kind="mean_layer_99")
+    assert generate(tiny_model).completed_at is not None
+    done = FeatureSet.objects.filter(completed_at__isnull=False)
+    assert [one.kind for one in done] == ["mean_middle"]
+    with pytest.raises(CommandError, match="layer"):
+        call_command("extract_features", "pool", "--kind", "mean_layer_99")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"temperature": ", ".join(["1"] * 21)}, "separated by commas, 20 at most"),
+        ({"temperature": "hot"}, "Give numbers from 0.01 to 10"),
+        ({"system_prompt": "a\n---\n" * 40}, "the limit is 20"),
+        ({"system_prompt": "x" * 60_000}, "at most 50000 characters"),
+        ({"temperature": "0.5, 0.6, 0.7", "completions": 900}, "That makes 2,700 a prompt"),
+    ],
+)
+def test_a_form_asks_for_what_can_be_made(
+    prompts: PromptSet, people: People, changes: dict[str, object], said: str
+) -> None:
+    form = {"prompt_set": prompts.pk, "name": "web", "completions": 2, "max_new_tokens": 4,
+            "temperature": "1", "top_p": 1, "seed": 0}  # fmt: skip
+    page = people.client(people.admin).post("/pools/new/", form | changes)
+    assert said in page.content.decode()
+    assert Pool.objects.count() == 0
+
+
+def test_an_incomplete_pool_has_nothing_to_look_at(
+    prompts: PromptSet, tiny_model: str, people: People
+) -> None:
+    pool = actions.create_pool(
+        prompts, name="pool", recipes=[Recipe(tiny_model)], completions=3, max_new_tokens=8
+    )
+    client = people.client(people.admin)
+    page = client.post(f"/pools/{pool.pk}/report/", follow=True)
+    assert "not complete yet" in page.content.decode()
+    assert last_job("report_pool", pool.pk) is None
+    assert last_job("generate_pool", pool.pk) is None

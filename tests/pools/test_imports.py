@@ -8,9 +8,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from pairselect.jobs.models import Job
-from pairselect.jobs.progress import JobError, JobStopped
-from pairselect.pools.imports import importing, storing
+from pairselect.pools.imports import storing
 from pairselect.pools.imports.staging import same_file_imported
 from pairselect.pools.models import (
     Completion,
@@ -23,7 +21,7 @@ from pairselect.pools.models import (
     Upload,
 )
 from tests.conftest import run_queued_jobs
-from tests.pools.support import BAD, GOOD, Progress, import_file, lines, texts
+from tests.pools.support import BAD, GOOD, import_file, lines, texts
 
 pytestmark = pytest.mark.django_db
 
@@ -308,6 +306,21 @@ def test_one_completion_a_row_is_a_pool_once_it_is_merged(tmp_path: Path) -> Non
     assert list(Completion.objects.values_list("prompt__position", "text")) == [(0, "a"), (0, "b")]
 
 
+def test_merged_prompts_have_at_most_a_thousand_completions(tmp_path: Path) -> None:
+    row = {"prompt": "Q", "completions": [str(number) for number in range(500)]}
+    options = ("--name", "ready", "--no-features")
+    content = lines(ROW | {"prompt": "R"}, row, row)
+    more = content + lines(ROW)
+    with pytest.raises(CommandError) as caught:
+        import_file("import_pool", tmp_path / "p", more, *options, "--merge-duplicates")
+    assert str(caught.value) == (
+        "Nothing was imported. Merged, the prompt of row 2 has 1,002 completions; keep at most "
+        "1,000 of each prompt, or do not merge."
+    )
+    import_file("import_pool", tmp_path / "p", content, *options, "--merge-duplicates")
+    assert Completion.objects.count() == 1002
+
+
 def test_the_same_file_is_known_again(tmp_path: Path) -> None:
     for name in ("first", "second"):
         import_file("import_prompts", tmp_path / "a", GOOD, "--name", name)
@@ -316,103 +329,3 @@ def test_the_same_file_is_known_again(tmp_path: Path) -> None:
     assert [str(same_file_imported(one)) for one in (first, second)] == ["second", "first"]
     import_file("import_prompts", tmp_path / "a", GOOD + GOOD, "--name", "third")
     assert same_file_imported(Upload.objects.latest("pk")) is None
-
-
-# Runs that were cut off
-
-
-def test_an_import_that_was_cut_off_starts_afresh(tmp_path: Path) -> None:
-    queued(tmp_path, GOOD)
-    prompt_set = PromptSet.objects.get()
-    Prompt.objects.create(prompt_set=prompt_set, position=0, messages=[])  # of the run before
-    run_queued_jobs()
-    assert texts(prompt_set.prompts.all()) == ["one", "two"]
-
-
-def test_a_pool_that_was_cut_off_starts_afresh(tmp_path: Path) -> None:
-    row = ROW | {"scores": [1, 2]}
-    queued(tmp_path, lines(row, row | {"prompt": "R"}), "--no-features", command="import_pool")
-    pool = Pool.objects.get()
-    prompt = Prompt.objects.create(prompt_set=pool.prompt_set, position=1, messages=[])
-    completion = Completion.objects.create(pool=pool, prompt=prompt, index=0, text="old")
-    score_set = ScoreSet.objects.create(pool=pool, name="file", source="file")
-    Score.objects.create(score_set=score_set, completion=completion, value=9)
-    run_queued_jobs()
-    assert [job.error for job in Job.objects.all()] == ["", ""]
-    assert Score.objects.count() == Completion.objects.count() == 4
-    assert not Completion.objects.filter(text="old").exists()
-
-
-@pytest.mark.parametrize("command", ["import_prompts", "import_pool"])
-def test_a_cancelled_import_leaves_nothing(
-    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storing, "ROWS", 1)
-    row = ROW | {"scores": [1, 2]}
-    column = "prompt=prompt"
-    queued(tmp_path, lines(row, row), "--column", column, command=command)
-    subject = Job.objects.get(kind=command).subject_id
-    progress = Progress(stop_at="storing")
-    with pytest.raises(JobStopped):
-        getattr(importing, command)(subject, progress)
-    assert [(done, total) for done, total, _ in progress.said] == [(1, 2)]
-    assert [model.objects.count() for model in (Prompt, Completion, Score, ScoreSet)] == [0] * 4
-
-
-def test_a_worker_that_lost_its_job_leaves_the_rows_to_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storing, "ROWS", 1)
-    queued(tmp_path, GOOD)
-    progress = Progress(stop_at="storing")
-    progress.was_lost = True
-    with pytest.raises(JobStopped):
-        importing.import_prompts(PromptSet.objects.get().pk, progress)  # type: ignore[arg-type]
-    assert Prompt.objects.count() == 1
-
-
-def test_rows_that_another_worker_stored_meanwhile_are_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queued(tmp_path, GOOD)
-    prompt_set = PromptSet.objects.get()
-
-    class Intruder(Progress):
-        def report(self, done: int, total: int, message: str = "") -> None:
-            if message.startswith("storing"):
-                Prompt.objects.create(prompt_set=prompt_set, position=7, messages=[])
-
-    with pytest.raises(JobError, match="two workers"):
-        importing.import_prompts(prompt_set.pk, Intruder())  # type: ignore[arg-type]
-    prompt_set.refresh_from_db()
-    assert (Prompt.objects.count(), prompt_set.imported_at) == (0, None)
-
-
-def test_a_file_that_is_gone_is_said_so(tmp_path: Path) -> None:
-    queued(tmp_path, GOOD)
-    upload = Upload.objects.get()
-    Path(upload.file.path).unlink()
-    run_queued_jobs()
-    assert Job.objects.latest("pk").error == (
-        "Nothing was imported: the file is gone from the data folder. Upload it again."
-    )
-
-
-def test_a_stop_ends_what_gives_no_row(tmp_path: Path) -> None:
-    """One endless line: nothing is yielded, and nothing reported, while it is read."""
-
-    class Stopped(Progress):
-        looks = 0
-
-        def check(self) -> None:
-            self.looks += 1
-            if self.looks > 3:
-                raise JobStopped
-
-    queued(tmp_path, GOOD)
-    upload = Upload.objects.get()
-    path = Path(upload.file.path)
-    path.chmod(0o600)
-    path.write_bytes(b'{"prompt": "' + b"x" * 5_000_000)
-    with pytest.raises(JobStopped):
-        importing.import_prompts(PromptSet.objects.get().pk, Stopped())  # type: ignore[arg-type]

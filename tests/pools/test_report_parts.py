@@ -10,6 +10,7 @@ import pytest
 
 from pairselect.pools.report.charts import HEIGHT, WIDTH, draw_lengths
 from pairselect.pools.report.facts import Histogram
+from pairselect.pools.report.geometry import _sample
 from pairselect.pools.report.identity import DEFAULT, FILE, parse_phrases, read_phrases
 from pairselect.pools.report.numbers import MOST_BARS, histogram
 from pairselect.pools.report.texts import normalised
@@ -144,3 +145,13 @@ def bars_inside(facts: Histogram) -> Iterator[bool]:
 @pytest.mark.parametrize("counts", [[7], [0, 3], [1] * 25])
 def test_bars_stay_inside_the_picture(counts: list[int]) -> None:
     assert all(bars_inside(Histogram(unit="tokens", width=5, counts=counts, open=False)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_prompt_with_more_pairs_than_the_limit_is_left_out(seed: int) -> None:
+    sizes = np.array([4, 100, 4, 4])  # 6 and 4,950 pairs
+    rng = np.random.default_rng(seed)
+    assert _sample(np.arange(4), sizes, 18, rng).tolist() == [0, 2, 3]
+    assert _sample(np.arange(4), sizes, 17, rng).size == 2
+    assert _sample(np.arange(4), sizes, 10_000, rng, rows=8).size == 2
+    assert _sample(np.array([1]), sizes, 18, rng).size == 0

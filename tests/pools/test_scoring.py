@@ -1,6 +1,6 @@
 """Scores as jobs: by a real (tiny) reward model, by a judge, resumed, and what a design sees."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from pairselect.jobs.progress import JobError, JobStopped
 from pairselect.pools import scoring
 from pairselect.pools.actions import create_score_set
 from pairselect.pools.engine import endpoint, judging
+from pairselect.pools.engine.contract import GenerationFailed, GenerationStopped
 from pairselect.pools.engine.judging import Rated
 from pairselect.pools.models import Completion, Pool, Score, ScoreSet
 from pairselect.pools.naming import NameRefused
@@ -110,6 +111,117 @@ def test_a_judge_scores_by_completion(pool: Pool, answers: dict[str, float | Non
     assert {text: value for text, value in values.items() if value != 5} == answers
     score_set.refresh_from_db()
     assert score_set.fingerprint == {"engine": "judge"}
+
+
+def test_scores_begun_with_other_weights_are_not_finished(
+    pool: Pool, reward_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "CHUNK", 5)
+    score_set = create_score_set(
+        pool, source=ScoreSet.Source.REWARD, model=reward_model, name="rough"
+    )
+    with pytest.raises(JobStopped):
+        scoring.score_pool(score_set.pk, Noticing(steps=1))  # type: ignore[arg-type]
+    score_set.refresh_from_db()
+    begun = score_set.fingerprint
+    for key in ("weights", "chat_template"):
+        ScoreSet.objects.update(fingerprint=begun | {key: "of-before"})
+        with pytest.raises(JobError, match=f"“rough” were begun .* revision of {reward_model}"):
+            scoring.score_pool(score_set.pk, Noticing())  # type: ignore[arg-type]
+        score_set.refresh_from_db()
+        assert score_set.fingerprint == begun | {key: "of-before"}
+        assert (score_set.completed_at, score_set.scores.count()) == (None, 5)
+    ScoreSet.objects.update(fingerprint=begun | {"torch": "1.0"})
+    scoring.score_pool(score_set.pk, Noticing())  # type: ignore[arg-type]
+    score_set.refresh_from_db()
+    assert score_set.completed_at is not None
+    assert score_set.fingerprint["torch"] == "1.0"  # of those that were stored first
+
+
+@pytest.mark.parametrize("key", ["root", "prompt", "score"])
+def test_scores_begun_by_another_judge_are_not_finished(
+    pool: Pool, answers: dict[str, float | None], key: str
+) -> None:
+    score_set = by_judge(pool)
+    ScoreSet.objects.update(fingerprint={"engine": "judge", key: "of-before"})
+    score_set.scores.create(completion=pool.completions.first(), value=3.0)
+    with pytest.raises(JobError, match=rf"\({key} differs\). Score under another name"):
+        scoring.score_pool(score_set.pk, Noticing())  # type: ignore[arg-type]
+    assert score_set.scores.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("lost", "raised"),
+    [(GenerationFailed("The server is gone."), JobError), (GenerationStopped(), JobStopped)],
+)
+def test_answers_that_came_before_the_end_are_kept(
+    pool: Pool,
+    answers: dict[str, float | None],
+    monkeypatch: pytest.MonkeyPatch,
+    lost: Exception,
+    raised: type[Exception],
+) -> None:
+    asked: list[int] = []
+
+    def judge(
+        items: Sequence[Rated], endpoint: object, **options: object
+    ) -> Iterator[tuple[object, float | None]]:
+        for item in items:
+            if len(asked) == 7:
+                raise lost
+            asked.append(int(str(item.key)))
+            yield item.key, 4.0
+
+    monkeypatch.setattr(judging, "judge", judge)
+    score_set = by_judge(pool)
+    with pytest.raises(raised):
+        scoring.score_pool(score_set.pk, Noticing())  # type: ignore[arg-type]
+    assert set(score_set.scores.values_list("completion_id", flat=True)) == set(asked)
+    assert len(asked) == 7
+
+
+def test_answers_are_stored_while_a_judge_is_waited_for(
+    pool: Pool, answers: dict[str, float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_set, stored = by_judge(pool), []
+
+    def judge(
+        items: Sequence[Rated],
+        endpoint: object,
+        *,
+        should_stop: Callable[[], bool],
+        **options: object,
+    ) -> Iterator[tuple[object, float | None]]:
+        for item in items:
+            assert not should_stop()  # as the endpoint asks, four times a second
+            stored.append(score_set.scores.count())
+            yield item.key, 4.0
+
+    monkeypatch.setattr(judging, "judge", judge)
+    scoring.score_pool(score_set.pk, Noticing())  # type: ignore[arg-type]
+    assert stored == list(range(12))
+
+
+def test_what_another_worker_has_stored_is_not_missing(
+    pool: Pool, answers: dict[str, float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other was thought dead, and scores what this one has not come to."""
+    monkeypatch.setattr(scoring, "CHUNK", 6)
+    score_set, usual, asked = by_judge(pool), judging.judge, []
+
+    def overtaken(
+        items: Sequence[Rated], *args: object, **options: object
+    ) -> Iterator[tuple[object, float | None]]:
+        asked.append(len(items))
+        for completion in pool.completions.order_by("pk")[6:]:
+            score_set.scores.create(completion=completion, value=2.0)
+        yield from usual(items, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(judging, "judge", overtaken)
+    scoring.score_pool(score_set.pk, Noticing())  # type: ignore[arg-type]
+    assert asked == [6]
+    assert score_set.scores.count() == 12
+    assert has_scores(pool)
 
 
 @pytest.mark.parametrize(("silent", "done"), [(1, False), (0, True)])

@@ -12,7 +12,7 @@ Message = Mapping[str, str]
 """One turn of a prompt: ``{"role": ..., "content": ...}``."""
 
 ShouldStop = Callable[[], bool]
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "refused"]
 
 
 class ModelUnavailable(Exception):
@@ -115,7 +115,8 @@ class Finished:
     token_count
         Tokens sampled, without the end-of-sequence token.
     finish_reason
-        ``"stop"`` when the model ended the completion, ``"length"`` when it was cut.
+        ``"stop"`` when the model ended the completion, ``"length"`` when it was cut, ``"refused"``
+        when a server would not answer the request: then the text is empty.
     features, log_prob
         By-products, where the generator was asked for them and has them: for each kind a float32
         array (d,), and the log-probability in nats, both as `features.encode` defines them.

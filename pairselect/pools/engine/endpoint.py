@@ -45,7 +45,6 @@ _LONGEST_WAIT = 30.0
 # What a server may ask for by Retry-After.
 _LONGEST_ASKED_WAIT = 600.0
 _MOST_IN_FLIGHT = 1000  # the client's own bound on connections
-_TOO_LONG = ("context", "too long", "maximum length", "max_model_len")
 
 
 class ServerUnavailable(ModelUnavailable, GenerationFailed):
@@ -60,12 +59,9 @@ class Refusal:
     ----------
     reason
         One sentence, with the server's own words cut short.
-    too_long
-        Whether prompt and completion exceed the model's context.
     """
 
     reason: str
-    too_long: bool
 
 
 @dataclass(frozen=True)
@@ -315,11 +311,9 @@ class Endpoint:
             return await self._patiently(completed, ask.name)
         except openai.APIStatusError as error:
             if error.status_code in (400, 413, 422):
-                words = self._words(error)
                 return Refusal(
                     f"The server at {self.host} refuses the request {ask.name} "
-                    f"({error.status_code}: {words}).",
-                    any(hint in words.lower() for hint in _TOO_LONG),
+                    f"({error.status_code}: {self._words(error)})."
                 )
             raise await self._explained(client, error, ask.name) from None
 

@@ -4,6 +4,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -68,7 +69,7 @@ class InProcessGenerator:
     capture
         Kinds of features (see `kinds.feature_kind`) to keep while sampling: means over an inner
         layer or the final one, and ``last_token``. Others, and any on a model without the lean
-        pass, are left to a later pass: then `Finished.features` is None.
+        pass, are left to a later pass.
     notice
         Called with one sentence when memory runs out and the rows in flight are halved.
     """
@@ -88,12 +89,13 @@ class InProcessGenerator:
         self._notice = notice
         self._decoder = lean_decoder(language_model)
         self._kinds: dict[str, FeatureKind] = {}
-        kinds = {name: feature_kind(name) for name in capture}
         if self._decoder is not None:
-            for kind in kinds.values():
-                kind.layer(self._decoder.depth)  # raises when there is no such layer
-            if all(kind.pooling in ("mean", "last") for kind in kinds.values()):
-                self._kinds = kinds
+            for name in capture:
+                with suppress(ValueError):  # there is no such layer: the later pass will say so
+                    kind = feature_kind(name)
+                    kind.layer(self._decoder.depth)
+                    if kind.pooling in ("mean", "last"):
+                        self._kinds[name] = kind
 
     @property
     def fingerprint(self) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import transformers
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from pairselect.pools.engine import prompts
@@ -20,7 +20,14 @@ from pairselect.pools.engine.contract import Message, ModelUnavailable
 from pairselect.pools.engine.embedded import EMBEDDED, embedded_folder
 from pairselect.pools.engine.hardware import choose_device, choose_dtype, use_all_cores
 
-__all__ = ["EMBEDDED", "LanguageModel", "ModelUnavailable", "load_model", "load_tokenizer"]
+__all__ = [
+    "EMBEDDED",
+    "LanguageModel",
+    "ModelUnavailable",
+    "load_limits",
+    "load_model",
+    "load_tokenizer",
+]
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _MEGABYTE = 1 << 20
@@ -102,12 +109,12 @@ def load_model(
     ModelUnavailable
         With one sentence that says what to do.
     """
-    source = _resolve(name, data_dir)
+    source = resolve_name(name, data_dir)
     target = choose_device(device)
     dtype = dtype or choose_dtype(target)
     if target.type == "cpu":
         use_all_cores()
-    with _quiet(), _explained(name):
+    with quiet(), explained(name):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, use_safetensors=True, trust_remote_code=False
@@ -119,10 +126,10 @@ def load_model(
         tokenizer=tokenizer,
         device=target,
         dtype=dtype,
-        context_length=_context_length(model.config.get_text_config(), tokenizer),
+        context_length=context_length(model.config.get_text_config(), tokenizer),
         fingerprint={
             "name": name,
-            "weights": _weights_id(source, model.config),
+            "weights": weights_id(source, model.config),
             "chat_template": prompts.template_hash(tokenizer),
             "dtype": str(dtype).removeprefix("torch."),
             "device": target.type,
@@ -137,17 +144,35 @@ def load_tokenizer(name: str, *, data_dir: Path) -> Any:
 
     Parameters and errors are those of `load_model`.
     """
-    source = _resolve(name, data_dir, weights=False)
-    with _quiet(), _explained(name):
+    source = resolve_name(name, data_dir, weights=False)
+    with quiet(), explained(name):
         return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
 
 
-def _resolve(name: str, data_dir: Path, *, weights: bool = True) -> str:
-    """Return the folder or hub id behind a name."""
+def load_limits(name: str, *, data_dir: Path) -> tuple[Any, int]:
+    """Load what measures prompts: a model's tokenizer, and its context's length in tokens.
+
+    The weights are not read. Parameters and errors are those of `load_model`.
+    """
+    source = resolve_name(name, data_dir)
+    with quiet(), explained(name):
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    return tokenizer, context_length(config.get_text_config(), tokenizer)
+
+
+def resolve_name(name: str, data_dir: Path, *, weights: bool = True) -> str:
+    """Return the folder or hub id behind a name.
+
+    Raises
+    ------
+    ModelUnavailable
+        When there is none, or with ``weights`` a folder lacks safetensors weights.
+    """
     if name.startswith("embedded:"):
         if name != EMBEDDED:
             raise ModelUnavailable(f"There is no model {name!r}: the embedded one is {EMBEDDED!r}.")
-        with _quiet():
+        with quiet():
             return str(embedded_folder(data_dir))
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -170,7 +195,7 @@ def _resolve(name: str, data_dir: Path, *, weights: bool = True) -> str:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def explained(name: str) -> Iterator[None]:
     """Turn what transformers raises for a model that does not load into one sentence."""
     try:
         yield
@@ -205,7 +230,7 @@ def _caused_by(error: BaseException | None, *names: str) -> bool:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars: a worker's standard error is a log."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -216,7 +241,8 @@ def _quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _context_length(config: Any, tokenizer: Any) -> int:
+def context_length(config: Any, tokenizer: Any) -> int:
+    """Return the tokens that a model of this configuration reads, 2048 where it does not say."""
     for attribute in ("max_position_embeddings", "n_positions", "seq_length"):
         length = getattr(config, attribute, None)
         if isinstance(length, int) and length > 0:
@@ -225,7 +251,7 @@ def _context_length(config: Any, tokenizer: Any) -> int:
     return min(2048, int(tokenizer.model_max_length))
 
 
-def _weights_id(source: str, config: Any) -> str:
+def weights_id(source: str, config: Any) -> str:
     """Name the weights: the hub's commit, else a cheap hash of the folder.
 
     The hash covers config.json, and of each safetensors file its name, its size and its first

@@ -24,11 +24,11 @@ from pairselect.pools.engine.contract import (
 )
 from pairselect.pools.engine.hardware import choose_device, choose_dtype, use_all_cores
 from pairselect.pools.engine.loading import (
-    _context_length,
-    _explained,
-    _quiet,
-    _resolve,
-    _weights_id,
+    context_length,
+    explained,
+    quiet,
+    resolve_name,
+    weights_id,
 )
 
 __all__ = ["Item", "RewardModel", "load_reward_model", "score"]
@@ -99,12 +99,12 @@ def load_reward_model(
     ModelUnavailable
         With one sentence that says what to do.
     """
-    source = _resolve(name, data_dir)
+    source = resolve_name(name, data_dir)
     target = choose_device(device)
     dtype = dtype or choose_dtype(target)
     if target.type == "cpu":
         use_all_cores()
-    with _quiet(), _silent(), _explained(name):
+    with quiet(), _silent(), explained(name):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         _check_architecture(name, config)
@@ -127,10 +127,10 @@ def load_reward_model(
         tokenizer=tokenizer,
         device=target,
         dtype=dtype,
-        context_length=_context_length(model.config.get_text_config(), tokenizer),
+        context_length=context_length(model.config.get_text_config(), tokenizer),
         fingerprint={
             "name": name,
-            "weights": _weights_id(source, model.config),
+            "weights": weights_id(source, model.config),
             "chat_template": prompts.template_hash(tokenizer),
             "dtype": str(dtype).removeprefix("torch."),
             "device": target.type,

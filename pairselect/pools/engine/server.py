@@ -9,7 +9,6 @@ from openai.types.chat import ChatCompletion
 from pairselect.pools.engine.contract import (
     Finished,
     GenerationFailed,
-    PromptTooLong,
     Request,
     Sampler,
     ShouldStop,
@@ -24,11 +23,14 @@ __all__ = ["RequestRefused", "ServerGenerator", "ServerUnavailable", "server_see
 PLAIN_SAMPLING: Mapping[str, Any] = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 
 _MOST_SEED = 2**31 - 1
+_MOST_TOKENS = 2**31 - 1  # what a database's integer holds
 _OPENING = 40
+_REFUSED_AT_FIRST = 8  # the first prompts, all of them: then it is not the prompts
+_REFUSALS_SHOWN = 3
 
 
 class RequestRefused(GenerationFailed):
-    """The server will not answer one request. ``place`` is its index among the requests."""
+    """The server answers none of the requests. ``place`` is the index of one among them."""
 
     def __init__(self, message: str, *, place: int) -> None:
         super().__init__(message)
@@ -73,6 +75,8 @@ class ServerGenerator:
     ) -> None:
         self._notice = notice or (lambda message: None)
         self._told = False
+        self._answered = False
+        self._refusals_shown: set[int] = set()  # hashes of their prompts
         self._endpoint = Endpoint(
             base_url,
             model,
@@ -115,6 +119,10 @@ class ServerGenerator:
         ``token_count`` is the server's (most count the end-of-sequence token), 0 where it says
         none. Without a tokenizer here no prompt is measured beforehand.
 
+        A request that the server refuses (too long a prompt, a content filter) ends as an empty
+        completion, ``"refused"``. Notices give the server's words for the first few prompts, and
+        the number at the end.
+
         Raises
         ------
         GenerationStopped
@@ -122,8 +130,10 @@ class ServerGenerator:
             hang. Requests in flight are given up.
         ServerUnavailable
             See `Endpoint.answers`.
-        PromptTooLong, RequestRefused
-            When the server refuses a request. What came before has been yielded.
+        RequestRefused
+            When the server has answered nothing yet and refuses the first eight prompts; or all,
+            where they are fewer, and a mere greeting with the same options too. Then it is not
+            the prompts that it refuses.
         """
         if not requests:
             return
@@ -140,11 +150,46 @@ class ServerGenerator:
             Ask(_name(request), request.messages, {**options, "seed": server_seed(request.seed)})
             for request in requests
         ]
+        # by place, not by arrival: refusals are quicker than completions
+        first = list(dict.fromkeys(request.prompt_key for request in requests))[:_REFUSED_AT_FIRST]
+        refused = 0
+        held: list[tuple[int, Refusal]] = []  # until something is answered
         for place, answer in self._endpoint.answers(asks, should_stop=should_stop):
-            if isinstance(answer, Refusal):
-                kind = PromptTooLong if answer.too_long else RequestRefused
-                raise kind(answer.reason, place=place)
-            yield _finished(requests[place], answer, place)
+            read = _read(requests[place], answer)
+            if isinstance(read, Refusal):
+                refused += 1
+                held.append((place, read))
+                if not self._answered:
+                    prompts = {requests[one].prompt_key for one, _ in held}
+                    if len(first) == _REFUSED_AT_FIRST and prompts.issuperset(first):
+                        raise RequestRefused(held[0][1].reason, place=held[0][0])
+                    continue
+            else:
+                self._answered = True
+                yield read
+            yield from self._refused(requests, held)
+            held.clear()
+        if held:
+            if not self._endpoint.accepts(dict(asks[0].options), should_stop):
+                raise RequestRefused(held[0][1].reason, place=held[0][0])
+            yield from self._refused(requests, held)
+        if refused:
+            self._notice(
+                f"The server at {self._endpoint.host} refused {refused:,} of {len(requests):,} "
+                "requests: their completions are empty."
+            )
+
+    def _refused(
+        self, requests: Sequence[Request], refusals: Sequence[tuple[int, Refusal]]
+    ) -> Iterator[Finished]:
+        """Yield the empty completions; tell of the first few prompts."""
+        for place, refusal in refusals:
+            request, shown = requests[place], self._refusals_shown
+            prompt = hash(request.prompt_key)
+            if prompt not in shown and len(shown) < _REFUSALS_SHOWN:
+                shown.add(prompt)
+                self._notice(f"{refusal.reason} Its completion is left empty.")
+            yield Finished(request.key, "", 0, "refused")
 
     def _plain(self, should_stop: ShouldStop | None) -> bool:
         plain = self._endpoint.accepts(PLAIN_SAMPLING, should_stop)
@@ -165,17 +210,20 @@ def _name(request: Request) -> str:
     return f"{request.key!r} (“{opening}”)"
 
 
-def _finished(request: Request, answer: ChatCompletion, place: int) -> Finished:
+def _read(request: Request, answer: ChatCompletion | Refusal) -> Finished | Refusal:
+    if isinstance(answer, Refusal):
+        return answer
     choice = answer.choices[0]
     reason = choice.finish_reason
     if reason != "stop" and reason != "length":
-        raise RequestRefused(
+        return Refusal(
             f"The server ended the request {_name(request)} with {str(reason)[:40]!r}, which is "
-            "neither the model's end nor the limit: see to the server.",
-            place=place,
+            "neither the model's end nor the limit."
         )
-    text = (choice.message.content or "").replace("\x00", "")
+    # JSON may hold half a surrogate pair, which no database takes, as it takes no NUL
+    text = (choice.message.content or "").encode("utf-8", "replace").decode().replace("\x00", "")
     if reason == "length":
         text = text.rstrip("\ufffd")  # a character cut in its middle
     count = getattr(answer.usage, "completion_tokens", None)
-    return Finished(request.key, text, count if isinstance(count, int) else 0, reason)
+    count = min(max(count, 0), _MOST_TOKENS) if isinstance(count, int) else 0  # some say -1
+    return Finished(request.key, text, count, reason)

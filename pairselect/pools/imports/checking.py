@@ -1,6 +1,7 @@
 """The first pass over a file: every bad row is named, and every prompt counted, before a row is
 stored."""
 
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from pairselect.pools.imports.inspecting import limits
 from pairselect.pools.imports.problems import collect_problems
 from pairselect.pools.imports.watching import Pace, open_watched
 from pairselect.pools.models import Upload
-from pairselect.pools.reading import Columns, PoolRow, read_rows
+from pairselect.pools.reading import MOST_COMPLETIONS, Columns, PoolRow, read_rows
 
 LOOK_EVERY = 1000  # rows
 
@@ -51,10 +52,12 @@ class _Tally:
         self.digests = Digests()
         self.has_choice = False  # a row with two different completions
         self._texts = bytearray()  # of each pool row's first completion
+        self._counts = array("H")  # of each pool row's completions: MOST_COMPLETIONS fit
 
     def add_pool_row(self, row: PoolRow) -> None:
         texts = row.completions
         self.completions += len(texts)
+        self._counts.append(len(texts))
         self.scored += sum(one.score is not None for one in texts)
         self.has_choice = self.has_choice or any(one.text != texts[0].text for one in texts[1:])
         self._texts += text_digest(texts[0].text if texts else "").to_bytes(8, "little")
@@ -63,6 +66,12 @@ class _Tally:
         """Whether two rows of one prompt have different completions."""
         texts = np.frombuffer(self._texts, dtype=np.uint64)
         return bool((texts != texts[first]).any())
+
+    def merged_counts(self, first: NDArray[np.int32]) -> NDArray[np.int64]:
+        """(n,) completions of each prompt, at the number of its first row."""
+        counts = np.zeros(first.size, dtype=np.int64)
+        np.add.at(counts, first, np.frombuffer(self._counts, dtype=np.uint16))
+        return counts
 
 
 def check_file(upload: Upload, progress: JobProgress) -> Checked:
@@ -99,6 +108,8 @@ def check_file(upload: Upload, progress: JobProgress) -> Checked:
     _keep_counts(upload, checked)
     if columns.kind != "prompts":
         _check_choice(tally, checked, merge=upload.merge_duplicates)
+        if upload.merge_duplicates:
+            _check_merged(tally, checked)
     return checked
 
 
@@ -116,3 +127,13 @@ def _check_choice(tally: _Tally, checked: Checked, *, merge: bool) -> None:
         rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
         sentence += f" {rows} a prompt: import again and merge duplicate prompts."
     raise JobError(f"{NOTHING}. {sentence}")
+
+
+def _check_merged(tally: _Tally, checked: Checked) -> None:
+    counts = tally.merged_counts(checked.first)
+    most = int(counts.argmax())
+    if counts[most] > MOST_COMPLETIONS:
+        raise JobError(
+            f"{NOTHING}. Merged, the prompt of row {most + 1:,} has {counts[most]:,} completions; "
+            f"keep at most {MOST_COMPLETIONS:,} of each prompt, or do not merge."
+        )

@@ -4,9 +4,10 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from pairselect.jobs.actions import Work, enqueue_in_turn
+from pairselect.jobs.actions import Work, enqueue_in_turn, is_active
 from pairselect.pools.actions import work_for_report
 from pairselect.pools.imports.staging import (
+    DISCARD,
     check_free,
     clean_label,
     delete_files,
@@ -70,12 +71,15 @@ def confirm_upload(
     Raises
     ------
     NameRefused
-        When something else has the name, or something waits for what would be taken away.
+        When something else has the name, or something waits for what would be taken away, or
+        that still has rows of an import that was cut off.
     """
     name, model = clean_name(name), clean_label(model)
     try:
         with transaction.atomic():
             upload = Upload.objects.select_for_update().get(pk=upload.pk)
+            if is_active(DISCARD, upload.pk):
+                raise NameRefused("This file is being discarded. Upload it again.")
             own = imported_from(upload)
             if own is not None and (own.imported_at or is_on_its_way(own)):
                 return own.pools.filter(source=Pool.Source.IMPORTED).first() or own
@@ -128,6 +132,7 @@ def _prompt_set(
     found = PromptSet.objects.select_for_update().filter(name=name).first()
     if found is not None and own is not None and found != own:
         _without_pool(own)
+        _check_no_rows(own)
         own.delete()
     found = found or own or PromptSet(created_by=created_by)
     found.name, found.upload = name, upload
@@ -137,7 +142,19 @@ def _prompt_set(
 
 def _without_pool(prompt_set: PromptSet) -> None:
     """A prompt set that is no pool, or no longer meant to be one."""
-    Pool.objects.filter(prompt_set=prompt_set).delete()
+    pools = Pool.objects.filter(prompt_set=prompt_set)
+    if pools:
+        _check_no_rows(prompt_set)
+        pools.delete()
+
+
+def _check_no_rows(prompt_set: PromptSet) -> None:
+    """Rows that a killed import left are a worker's to remove: a million would lock everybody."""
+    if prompt_set.prompts.exists():
+        raise NameRefused(
+            f"An import of “{prompt_set}” was cut off and left rows. Import it as what it was and "
+            "under that name, or discard its file."
+        )
 
 
 def _pool(prompt_set: PromptSet, name: str, model: str, created_by: User | None) -> Pool:

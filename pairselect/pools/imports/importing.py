@@ -17,7 +17,13 @@ from pairselect.jobs.progress import JobError, JobProgress
 from pairselect.pools.imports import NOTHING
 from pairselect.pools.imports.checking import Checked, check_file
 from pairselect.pools.imports.inspecting import limits
-from pairselect.pools.imports.storing import PoolStore, PromptStore, batches, remove_rows
+from pairselect.pools.imports.storing import (
+    PoolStore,
+    PromptStore,
+    batches,
+    lock_unfinished,
+    remove_rows,
+)
 from pairselect.pools.imports.watching import open_watched
 from pairselect.pools.models import Pool, PromptSet, ScoreSet, Upload
 from pairselect.pools.reading import Columns, read_rows
@@ -33,7 +39,7 @@ def import_prompts(prompt_set_id: int, progress: JobProgress) -> None:
     checked = check_file(upload, progress)
     with _all_or_nothing(prompt_set, progress):
         store = PromptStore(prompt_set, checked.first if upload.merge_duplicates else None)
-        _fill(upload, store, checked, progress)
+        _fill(upload, prompt_set, store, checked, progress)
         with transaction.atomic():
             _finish(prompt_set, store)
 
@@ -50,7 +56,7 @@ def import_pool(pool_id: int, progress: JobProgress) -> None:
         scores = _score_set(pool) if checked.scored else None
         first = checked.first if upload.merge_duplicates else None
         store = PoolStore(pool, first, score_set=scores)
-        _fill(upload, store, checked, progress)
+        _fill(upload, prompt_set, store, checked, progress)
         with transaction.atomic():
             _finish(prompt_set, store.prompts)
             _check_count(pool.completions.count(), store.stored)
@@ -80,7 +86,11 @@ def _all_or_nothing(prompt_set: PromptSet, progress: JobProgress) -> Iterator[No
 
 
 def _fill(
-    upload: Upload, store: PromptStore | PoolStore, checked: Checked, progress: JobProgress
+    upload: Upload,
+    prompt_set: PromptSet,
+    store: PromptStore | PoolStore,
+    checked: Checked,
+    progress: JobProgress,
 ) -> None:
     done, began = 0, time.monotonic()
     columns = Columns.from_dict(upload.columns or {})
@@ -88,6 +98,7 @@ def _fill(
         rows = read_rows(file, columns, limits(), on_problem=lambda problem: None)
         for batch in batches(rows):
             with transaction.atomic():
+                _hold(prompt_set)
                 store.store(batch)  # type: ignore[arg-type]
             gc.collect(0)
             done += len(batch)
@@ -109,10 +120,19 @@ def _few_collections() -> Iterator[None]:
 
 
 def _score_set(pool: Pool) -> ScoreSet:
-    return ScoreSet.objects.create(pool=pool, name=SCORES, source=ScoreSet.Source.FILE)
+    with transaction.atomic():
+        _hold(pool.prompt_set)
+        return ScoreSet.objects.create(pool=pool, name=SCORES, source=ScoreSet.Source.FILE)
+
+
+def _hold(prompt_set: PromptSet) -> None:
+    """A worker that was suspended for long may go on when another has done its work."""
+    if not lock_unfinished(prompt_set):
+        raise JobError("Another worker has finished this import, or its prompt set was removed.")
 
 
 def _finish(prompt_set: PromptSet, store: PromptStore) -> None:
+    _hold(prompt_set)
     _check_count(prompt_set.prompts.count(), store.stored)
     prompt_set.prompt_count, prompt_set.imported_at = store.stored, timezone.now()
     prompt_set.save(update_fields=["prompt_count", "imported_at"])

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from pairselect.jobs.progress import JobProgress
-from pairselect.pools.imports.staging import remove_abandoned_files
+from pairselect.pools.imports.discarding import remove_abandoned_files
 from pairselect.pools.imports.watching import open_watched
 from pairselect.pools.models import Upload
 from pairselect.pools.reading import Limits, preview

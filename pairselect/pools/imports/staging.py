@@ -2,10 +2,8 @@
 
 import hashlib
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 from django.contrib.auth.models import User
 from django.core.files import File
@@ -15,14 +13,14 @@ from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 
 from pairselect.jobs.actions import is_active
+from pairselect.jobs.progress import JobProgress
 from pairselect.pools.imports.storing import remove_rows
 from pairselect.pools.models import Pool, PromptSet, Upload
 from pairselect.pools.naming import NameRefused, clean_name
 
+DISCARD = "discard_upload"  # the job that removes what an import left, then the upload
 FOLDER = "uploads"  # of the copies, below MEDIA_ROOT
 MOST_LABEL = 300  # characters of a model's name
-UNFINISHED = ("*.upload", "problems/*.part")  # below MEDIA_ROOT, while they are written
-ABANDONED_AFTER = 24 * 3600  # seconds since the last byte
 
 
 @contextmanager
@@ -104,7 +102,9 @@ def check_free(name: str) -> None:
         Saying so. A set whose import came to nothing does not keep its name.
     """
     old = PromptSet.objects.filter(name=name).first()
-    if old is not None and (old.imported_at or is_on_its_way(old)):
+    if old is not None and (
+        old.imported_at or is_on_its_way(old) or is_active(DISCARD, old.upload_id or 0)
+    ):
         raise NameRefused(f"There is a prompt set named “{name}”. Choose another name.")
 
 
@@ -126,47 +126,46 @@ def same_file_imported(upload: Upload) -> PromptSet | None:
 
 
 def unfinished_uploads() -> QuerySet[Upload]:
-    """Uploads from which nothing has been imported."""
-    found = Upload.objects.filter(prompt_set__imported_at=None).select_related("prompt_set")
-    return found.prefetch_related("prompt_set__pools")
+    """Uploads from which nothing has been imported, without their previews."""
+    found = Upload.objects.filter(prompt_set__imported_at=None).defer("preview")
+    return found.select_related("prompt_set").prefetch_related("prompt_set__pools")
 
 
-def discard_upload(upload: Upload) -> bool:
-    """Remove the upload, its file and the empty rows that were made for it.
+def discard_upload(upload: Upload, progress: JobProgress | None = None) -> bool:
+    """Remove the upload, its file and the rows that were made for it, in short steps.
 
     False, and nothing is removed, where it has been imported, or is on its way, or something
-    waits for it.
+    waits for it. It takes minutes where a killed import left a million rows: web requests use
+    `begin_discard`.
     """
-    upload.refresh_from_db()
-    prompt_set = imported_from(upload)
-    if is_active("inspect_upload", upload.pk):
-        return False
-    if prompt_set is not None:
-        if prompt_set.imported_at or is_on_its_way(prompt_set):
-            return False
-        remove_rows(prompt_set)  # of a run whose worker was killed
-    files = files_of(upload)
+    while (discarded := discard_without_rows(upload)) is None:
+        remove_rows(PromptSet.objects.get(upload_id=upload.pk), progress)
+    return discarded
+
+
+def discard_without_rows(upload: Upload) -> bool | None:
+    """`discard_upload` in one short transaction; None where rows have to be removed before."""
     try:
         with transaction.atomic():
+            found = Upload.objects.select_for_update().filter(pk=upload.pk).first()
+            if found is None:  # discarded already
+                return True
+            prompt_set = imported_from(found)
+            if is_active("inspect_upload", found.pk):
+                return False
             if prompt_set is not None:
+                if prompt_set.imported_at or is_on_its_way(prompt_set):
+                    return False
+                if prompt_set.prompts.exists():
+                    return None
                 Pool.objects.filter(prompt_set=prompt_set).delete()
                 prompt_set.delete()
-            upload.delete()
+            files = files_of(found)
+            found.delete()
     except ProtectedError:
         return False
     delete_files(files)
     return True
-
-
-def remove_abandoned_files() -> None:
-    """Uploads and lists of bad rows whose process was killed while it wrote them."""
-    late = time.time() - ABANDONED_AFTER
-    root = Path(default_storage.path(""))
-    for pattern in UNFINISHED:
-        for path in root.glob(pattern):
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < late:
-                    path.unlink()
 
 
 def files_of(upload: Upload) -> list[str]:

@@ -15,7 +15,7 @@ from pairselect.pools.reading import PoolRow, PromptRow
 
 # What one transaction holds. Others wait that long on SQLite: about a tenth of a second.
 ROWS, CHARACTERS = 5000, 4_000_000
-DELETED = 2000  # prompts, with what hangs on them
+DELETED, DELETED_COMPLETIONS = 2000, 20_000  # prompts, and what hangs on them
 Row = PromptRow | PoolRow
 
 
@@ -158,18 +158,43 @@ def batches(rows: Iterable[Row]) -> Iterator[list[tuple[int, Row]]]:
         yield batch
 
 
+def lock_unfinished(prompt_set: PromptSet) -> bool:
+    """Hold the set until the transaction ends. False where its import has ended well, or it is
+    gone: its rows are then nobody's to change."""
+    found = PromptSet.objects.select_for_update().filter(pk=prompt_set.pk, imported_at=None)
+    return found.first() is not None
+
+
 def remove_rows(prompt_set: PromptSet, progress: JobProgress | None = None) -> None:
-    """What an import left that was cut off, in short steps. Nothing else refers to it yet."""
-    while (last := prompt_set.prompts.aggregate(last=Max("position"))["last"]) is not None:
-        prompts = Prompt.objects.filter(prompt_set=prompt_set, position__gt=last - DELETED)
-        completions = Completion.objects.filter(prompt__in=prompts.order_by()).order_by()
-        scores = Score.objects.filter(completion__in=completions)
-        with transaction.atomic():
-            for rows in (scores, completions, prompts.order_by()):
-                rows._raw_delete(using=rows.db)  # `delete` would look for what hangs on each
+    """What an import left that was cut off, in short steps. Nothing else refers to it yet.
+
+    Nothing is removed of a set that another worker has finished meanwhile.
+    """
+    while _remove_some(prompt_set):
         if progress:
             progress.check()
-    ScoreSet.objects.filter(pool__prompt_set=prompt_set).delete()
+
+
+def _remove_some(prompt_set: PromptSet) -> bool:
+    """One step. False where nothing is left to remove."""
+    with transaction.atomic():
+        if not lock_unfinished(prompt_set):
+            return False
+        last = prompt_set.prompts.aggregate(last=Max("position"))["last"]
+        if last is None:
+            ScoreSet.objects.filter(pool__prompt_set=prompt_set).delete()
+            return False
+        prompts = Prompt.objects.filter(prompt_set=prompt_set, position__gt=last - DELETED)
+        found = Completion.objects.filter(prompt__in=prompts.order_by())
+        # In the order of an index, and the same ones in both deletions.
+        pks = found.order_by("prompt_id", "pk").values("pk")[:DELETED_COMPLETIONS]
+        # `delete` would look for what hangs on each.
+        scores = Score.objects.filter(completion__in=pks)
+        scores._raw_delete(using=scores.db)
+        completions = Completion.objects.filter(pk__in=pks).order_by()
+        if completions._raw_delete(using=completions.db) < DELETED_COMPLETIONS:
+            prompts.order_by()._raw_delete(using=prompts.db)
+    return True
 
 
 def _json(value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from pairselect.jobs.terminal import JobCommand
+from pairselect.jobs.terminal import JobCommand, Stopped
 from pairselect.pools.imports.confirming import Target, confirm_upload, work_for
 from pairselect.pools.imports.staging import discard_upload, open_local, stage_upload
 from pairselect.pools.models import Upload
@@ -76,6 +76,8 @@ class ImportCommand(JobCommand):
                 merge_duplicates=merge_duplicates,
             )
             self.carry_out(work_for(target, features=features), enqueue=enqueue)
+        except Stopped:
+            raise CommandError(_stopped(upload)) from None
         except (CommandError, NameRefused) as problem:
             discard_upload(upload)
             raise CommandError(str(problem)) from problem
@@ -94,6 +96,13 @@ class ImportCommand(JobCommand):
             return Columns.from_dict(_with_given(mapping, given, self.kinds))
         except ValueError as problem:
             raise CommandError(str(problem)) from problem
+
+
+def _stopped(upload: Upload) -> str:
+    """An import is all or nothing; only what follows it goes on where it was."""
+    if discard_upload(upload):
+        return "Stopped. Nothing was imported: the same command begins again."
+    return f"Stopped. “{upload}” is imported: extract_features describes it, or its page does."
 
 
 def _with_given(

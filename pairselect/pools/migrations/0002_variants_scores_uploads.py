@@ -15,6 +15,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterField(
             model_name='completion',
+            name='finish_reason',
+            field=models.CharField(default='stop', help_text='stop, length or refused', max_length=10),
+        ),
+        migrations.AlterField(
+            model_name='completion',
             name='model',
             field=models.CharField(blank=True, help_text='as the imported file gave it', max_length=300),
         ),

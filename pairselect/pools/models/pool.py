@@ -69,7 +69,9 @@ class Completion(models.Model):
         Variant, null=True, blank=True, on_delete=models.RESTRICT, related_name="completions"
     )
     text = models.TextField(blank=True)
-    finish_reason = models.CharField(max_length=10, default="stop", help_text="stop or length")
+    finish_reason = models.CharField(
+        max_length=10, default="stop", help_text="stop, length or refused"
+    )
     token_count = models.PositiveIntegerField(null=True, blank=True)
     seed = models.PositiveBigIntegerField(null=True, blank=True)
     model = models.CharField(max_length=300, blank=True, help_text="as the imported file gave it")

@@ -8,6 +8,7 @@ from pairselect.pools.reading.columns import KINDS, Columns, Kind, Role, roles
 from pairselect.pools.reading.previews import Preview, preview
 from pairselect.pools.reading.reading import read_rows
 from pairselect.pools.reading.rows import (
+    MOST_COMPLETIONS,
     CompletionRow,
     Limits,
     PoolRow,
@@ -19,6 +20,7 @@ from pairselect.pools.reading.source import open_file
 
 __all__ = [
     "KINDS",
+    "MOST_COMPLETIONS",
     "Columns",
     "CompletionRow",
     "Kind",

@@ -5,7 +5,14 @@ from typing import Any
 
 from pairselect.pools.reading import values
 from pairselect.pools.reading.columns import Columns
-from pairselect.pools.reading.rows import BadRow, CompletionRow, PoolRow, PromptRow, Record
+from pairselect.pools.reading.rows import (
+    MOST_COMPLETIONS,
+    BadRow,
+    CompletionRow,
+    PoolRow,
+    PromptRow,
+    Record,
+)
 from pairselect.pools.reading.values import Message
 
 Build = Callable[[Record], PromptRow | PoolRow]
@@ -48,6 +55,10 @@ class _Builder:
             cells = values.listed(self._cell(record, columns.completions), "The completions")
         if not cells:
             raise BadRow("The list of completions is empty.")
+        if len(cells) > MOST_COMPLETIONS:
+            raise BadRow(
+                f"The prompt has {len(cells):,} completions; keep at most {MOST_COMPLETIONS:,}."
+            )
         scores = self._beside(record, columns.scores, "scores", len(cells))
         models = self._beside(record, columns.models, "models", len(cells))
         return PoolRow(

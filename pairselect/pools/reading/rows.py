@@ -8,6 +8,7 @@ Record = dict[str, Any]  # one row of a file, by column
 
 MOST_RECORD_BYTES = 10_000_000  # of one row, all its columns together
 MOST_COLUMNS = 1_000
+MOST_COMPLETIONS = 1_000  # of one prompt: the report compares them in pairs, half a million
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from pairselect.pools.report.texts import Texts
 from pairselect.pools.storage import FeaturesLost, load_arrays
 
 SEED = 0  # the same report whenever it is made
-# So much is looked at, of prompts drawn at random: 128 MiB of float32, 20 MiB of distances.
+# So much is looked at, of prompts drawn at random: 128 MiB of float32, and some 60 bytes a pair
+# while distances are compared, 300 MB.
 MOST_NUMBERS = 2**25
 MOST_PAIRS = 5_000_000
 # And so much for the curve, which solves a dozen designs: about ten seconds on a core.
@@ -77,6 +78,8 @@ def measure(
     sizes = np.array(texts.sizes, dtype=np.int64)
     several = np.flatnonzero(sizes > 1)
     drawn = _sample(several, sizes, MOST_PAIRS, rng, rows=MOST_NUMBERS // raw.shape[1])
+    if several.size and not drawn.size:
+        raise NoGeometry("Every prompt has too many completions to compare them all in pairs.")
     rows, prompt = _rows(drawn, sizes)
     text_id = np.array(texts.text_ids, dtype=np.int64)[rows]
     try:
@@ -119,6 +122,8 @@ def _more(
 ) -> MoreFacts | None:
     """What more completions a prompt bring; None where there are too few to tell."""
     drawn = np.sort(_sample(np.arange(pool.n_prompts), pool.sizes, MOST_CURVE_PAIRS, rng))
+    if not drawn.size:
+        return None
     place = np.isin(pool.prompt_of_row, drawn)
     pairs = int(np.sum(pool.sizes[drawn] * (pool.sizes[drawn] - 1)) // 2)
     draws = int(np.clip(MOST_CURVE_PAIRS // max(pairs, 1), 1, MOST_DRAWS))
@@ -156,13 +161,14 @@ def _sample(
     *,
     rows: int | None = None,
 ) -> NDArray[np.int64]:
-    """As many of the prompts as the limits allow, at least one, in rising order."""
+    """As many of the prompts as the limits allow, in rising order; none that alone exceeds one."""
     order = rng.permutation(prompts)
+    most_rows = rows or int(sizes.sum())
     size = sizes[order]
-    fits = np.cumsum(size * (size - 1) // 2) <= most_pairs
-    if rows is not None:
-        fits &= np.cumsum(size) <= rows
-    return np.asarray(np.sort(order[: max(int(fits.sum()), 1)]))
+    alone = (size * (size - 1) // 2 <= most_pairs) & (size <= most_rows)
+    order, size = order[alone], size[alone]
+    fits = (np.cumsum(size * (size - 1) // 2) <= most_pairs) & (np.cumsum(size) <= most_rows)
+    return np.asarray(np.sort(order[fits]))
 
 
 def _rows(

@@ -122,6 +122,9 @@ def test_what_cannot_be_captured_is_left_to_the_later_pass(model, request):
     assert done.features is None
 
 
-def test_an_unknown_layer_is_refused(tiny):
-    with pytest.raises(ValueError, match="mean_layer_0 to mean_layer_4"):
-        InProcessGenerator(tiny, capture=("mean_layer_5",))
+def test_kinds_that_cannot_be_kept_are_left_to_the_pass(tiny):
+    """An unknown layer, which the pass refuses, and a sketch, which needs the whole softmax."""
+    generator = InProcessGenerator(tiny, capture=("mean_layer_99", "output_sketch", "last_token"))
+    done = list(generator.generate(requests(), Sampler(max_new_tokens=1)))
+    kept = {frozenset(one.features) for one in done if one.features is not None}
+    assert kept == {frozenset({"last_token"})}

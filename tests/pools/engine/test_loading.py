@@ -16,7 +16,8 @@ from pairselect.pools.engine.embedded import EMBEDDED, embedded_folder
 from pairselect.pools.engine.features import Item, encode
 from pairselect.pools.engine.generation import InProcessGenerator, Request, Sampler
 from pairselect.pools.engine.hardware import choose_dtype, physical_cores
-from pairselect.pools.engine.loading import load_model, load_tokenizer
+from pairselect.pools.engine.loading import load_limits, load_model, load_tokenizer
+from pairselect.pools.engine.prompts import prompt_ids
 
 from .conftest import ENDS, save_llama, save_tokenizer
 
@@ -94,6 +95,18 @@ def test_tokenizer_loads_without_the_weights(tiny_folder, tmp_path):
     assert tokenizer.eos_token_id == 1
 
 
+def test_limits_are_those_of_the_model_and_need_no_weights_in_memory(
+    tiny, tiny_folder, monkeypatch
+):
+    def never(*args, **kwargs):
+        raise AssertionError("the weights were read")
+
+    monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", never)
+    tokenizer, context = load_limits(str(tiny_folder), data_dir=tiny_folder)
+    assert context == tiny.context_length == 128
+    assert prompt_ids(tokenizer, HI) == tiny.prompt_ids(HI)
+
+
 def test_unknown_embedded_model_names_the_known_one(tmp_path):
     with pytest.raises(ModelUnavailable, match="the embedded one is 'embedded:smollm2-135m'"):
         load_model("embedded:gpt-9", data_dir=tmp_path)
@@ -106,7 +119,7 @@ def test_missing_wheel_says_how_to_install_it(tmp_path, monkeypatch):
     assert list(tmp_path.rglob("*")) == []
 
 
-@pytest.mark.parametrize("load", [load_model, load_tokenizer])
+@pytest.mark.parametrize("load", [load_model, load_tokenizer, load_limits])
 def test_folder_without_a_model_is_named(tmp_path, load):
     with pytest.raises(ModelUnavailable, match=r"holds no model: name a folder with config.json"):
         load(str(tmp_path), data_dir=tmp_path)

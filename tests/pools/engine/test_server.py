@@ -12,7 +12,6 @@ from pairselect.pools.engine import endpoint as endpoint_module
 from pairselect.pools.engine.contract import (
     GenerationStopped,
     ModelUnavailable,
-    PromptTooLong,
     Request,
     Sampler,
 )
@@ -90,9 +89,11 @@ def test_llama_would_answer_as_any_model_and_is_not_let(llama):
 
 def test_llama_refuses_a_prompt_beyond_its_context(llama):
     asked = [ask()[0], Request("far", say("word " * 400), 0)]
-    with pytest.raises(PromptTooLong, match="'far' \\(“word") as caught:
-        finish(ServerGenerator(llama, "smollm2"), asked)
-    assert caught.value.place == 1
+    notices = []
+    done = finish(ServerGenerator(llama, "smollm2", notice=notices.append), asked)
+    assert done["far"] == EMPTY
+    assert done[0][2] in ("stop", "length")
+    assert "'far' (“word" in notices[0]
 
 
 def test_a_killed_llama_is_told_and_what_it_finished_stands(monkeypatch):
@@ -203,13 +204,6 @@ def test_an_answer_without_text_or_usage_is_empty(server):
     assert finish(generator(address), ask()) == {0: ("", 0, "stop")}
 
 
-def test_another_finish_reason_is_refused(server):
-    address, told = server
-    told.answer = lambda body: (200, {}, completion(finish_reason="content_filter"))
-    with pytest.raises(RequestRefused, match="0 \\(“hi 0”\\) with 'content_filter'"):
-        finish(generator(address), ask())
-
-
 @pytest.mark.parametrize(
     "bad",
     [
@@ -268,27 +262,119 @@ def test_it_gives_up_after_the_attempts_and_names_the_request(server):
     assert isinstance(caught.value, ModelUnavailable)
 
 
-def test_what_came_before_a_refusal_stands(server):
-    address, told = server
-    told.answer = lambda body: (
-        (400, {}, {"error": {"message": "maximum context length is 5"}})
-        if body["messages"][0]["content"] == "hi 2"
+EMPTY = ("", 0, "refused")
+
+
+def refuse(*numbers, words="maximum context length is 5"):
+    """Answer all prompts but these."""
+    return lambda body: (
+        (400, {}, {"error": {"message": words}})
+        if body["messages"][0]["content"] in {f"hi {number}" for number in numbers}
         else (200, {}, completion())
     )
-    stream = generator(address, concurrency=1).generate(ask(4), Sampler(8))
-    assert [next(stream).key, next(stream).key] == [0, 1]
-    with pytest.raises(PromptTooLong, match="maximum context length is 5") as caught:
-        next(stream)
-    assert caught.value.place == 2
+
+
+def test_a_refused_request_is_an_empty_completion_and_the_others_are_made(server):
+    address, told = server
+    told.answer = refuse(0, 1, 3)
+    notices = []
+    done = finish(generator(address, concurrency=4, notice=notices.append), ask(12))
+    assert {key for key, end in done.items() if end == EMPTY} == {0, 1, 3}
+    assert sum(end == ("fine", 2, "stop") for end in done.values()) == 9
     contents = [body["messages"][0]["content"] for body in told.asked]
-    assert contents.count("hi 2") == 1  # a refusal is not tried again
+    assert contents.count("hi 3") == 1  # a refusal is not tried again
+    shown, count = notices[:3], notices[3:]
+    assert all("(400: maximum context length is 5)" in notice for notice in shown)
+    assert {notice.split("“")[1].split("”")[0] for notice in shown} == {"hi 0", "hi 1", "hi 3"}
+    host = address.removeprefix("http://").removesuffix("/v1")
+    assert count == [f"The server at {host} refused 3 of 12 requests: their completions are empty."]
 
 
-def test_another_refusal_is_told_in_the_servers_words(server):
+def test_few_refusals_are_shown_and_each_prompt_once(server):
+    address, told = server
+    told.answer = refuse(*range(1, 20))
+    notices = []
+    asked = [Request((n, k), say(f"hi {n}"), k) for n in range(20) for k in range(2)]
+    done = finish(generator(address, concurrency=4, notice=notices.append), asked)
+    assert sum(end == EMPTY for end in done.values()) == 38
+    assert len(notices) == 4
+    assert len({notice.split("“")[1] for notice in notices[:3]}) == 3
+    assert "refused 38 of 40 requests" in notices[3]
+
+
+def test_what_a_content_filter_ends_is_an_empty_completion(server):
+    address, told = server
+    told.answer = lambda body: (
+        (200, {}, completion("half an", finish_reason="content_filter"))
+        if body["messages"][0]["content"] == "hi 1"
+        else (200, {}, completion())
+    )
+    notices = []
+    done = finish(generator(address, concurrency=4, notice=notices.append), ask(2))
+    assert done == {0: ("fine", 2, "stop"), 1: EMPTY}
+    assert "“hi 1”) with 'content_filter'" in notices[0]
+
+
+def test_many_completions_of_one_refused_prompt_do_not_end_the_run(server):
+    address, told = server
+    told.answer = refuse(0)
+    asked = [Request((n, k), say(f"hi {n}"), k) for n in range(9) for k in range(16)]
+    done = finish(generator(address, concurrency=1), asked)
+    assert {key for key, end in done.items() if end == EMPTY} == {(0, k) for k in range(16)}
+    # nor when a resumed run lacks nothing else: a greeting is answered
+    assert set(finish(generator(address), asked[:16]).values()) == {EMPTY}
+
+
+def test_refusals_that_overtake_slow_completions_do_not_end_the_run(server):
+    address, told = server
+    refused = threading.Semaphore(0)
+
+    def answer(body):
+        if body["messages"][0]["content"] != "hi 3":
+            refused.release()
+            return 400, {}, {"detail": "no"}
+        for _ in range(19):
+            assert refused.acquire(timeout=10)
+        time.sleep(0.2)
+        return 200, {}, completion()
+
+    told.answer = answer
+    done = finish(generator(address), ask(20))
+    assert {key for key, end in done.items() if end != EMPTY} == {3}
+
+
+def test_when_the_first_prompts_are_all_refused_it_is_not_the_prompts(server):
     address, told = server
     told.answer = lambda body: (400, {}, {"detail": "roles must\nalternate"})
-    with pytest.raises(RequestRefused, match=r"\(400: roles must alternate\)"):
-        finish(generator(address), ask())
+    with pytest.raises(RequestRefused, match=r"\(400: roles must alternate\)") as caught:
+        finish(generator(address, concurrency=1), ask(100))
+    assert caught.value.place == 0
+    assert len(told.asked) < 12
+
+
+def test_refusals_after_an_answer_do_not_end_the_next_window(server):
+    address, told = server
+    made = generator(address)
+    finish(made, ask())
+    told.answer = lambda body: (400, {}, {"detail": "no"})
+    assert set(finish(made, ask(20)).values()) == {EMPTY}
+
+
+def test_an_option_that_is_refused_ends_a_small_run(server):
+    address, told = server
+    told.answer = lambda body: (400, {}, {"detail": "temperature must be below 2"})
+    with pytest.raises(RequestRefused, match="temperature must be below 2"):
+        finish(generator(address), ask(2))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(-1, 0), (2**31, 2**31 - 1), (10**30, 2**31 - 1), (None, 0), (7, 7)]
+)
+def test_a_token_count_fits_the_database(server, said, kept):
+    address, told = server
+    usage = {"prompt_tokens": 3, "completion_tokens": said, "total_tokens": 5}
+    told.answer = lambda body: (200, {}, completion(usage=usage))
+    assert finish(generator(address), ask()) == {0: ("fine", kept, "stop")}
 
 
 # servers that are not to be used

@@ -170,6 +170,10 @@ def test_scores_of_preferences_are_taken_where_they_are() -> None:
         ({"prompt": "a", "id": "b" * 201}, "201 characters"),
         ({"prompt": "a", "metadata": {"k": "b" * 1000}}, "limit is 1,000"),
         ({"prompt": "a", "completions": [3]}, "Completion 1 is not a text"),
+        (
+            {"prompt": "a", "completions": ["b"] * 1001},
+            "The prompt has 1,001 completions; keep at most 1,000.",
+        ),
         ({"prompt": "a", "completions": [{"text": "b", "score": "high"}]}, "not a finite number"),
         ({"prompt": "a", "completions": [{"text": "b", "score": True}]}, "not a finite number"),
         ({"prompt": "a", "completions": ["b"], "scores": ["nan"]}, "not a finite number"),
