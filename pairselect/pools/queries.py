@@ -6,6 +6,7 @@ from pairselect.pools.language import on_server, usual_reference_model
 from pairselect.pools.models import Completion, FeatureSet, Pool, PromptSet, ScoreSet
 
 DEFAULT_FEATURES = DEFAULT_KIND
+MOST_UNSCORED = 0.05  # of a pool's completions
 REFUSED = "refused"  # the finish reason of what a server would not write
 
 
@@ -45,6 +46,11 @@ def completions_expected(pool: Pool) -> int:
 def finished_scores(pool: Pool) -> QuerySet[ScoreSet]:
     """The score sets that a design can use, the newest first."""
     return pool.score_sets.filter(completed_at__isnull=False)
+
+
+def enough_scored(scored: int, total: int) -> bool:
+    """Whether scores of so many can be used: others get the mean of their prompt's."""
+    return total > 0 and total - scored <= MOST_UNSCORED * total
 
 
 def has_scores(pool: Pool) -> bool:

@@ -10,12 +10,12 @@ from django.utils import timezone
 from pairselect.jobs.progress import JobError, JobProgress, JobStopped
 from pairselect.pools.language import load_reward_model
 from pairselect.pools.models import Completion, Score, ScoreSet
+from pairselect.pools.queries import enough_scored
 
 ShouldStop = Callable[[], bool]
 Scorer = Callable[[Sequence[Completion], ShouldStop], Iterator[tuple[int, float]]]
 
 CHUNK = 256  # completions between two saves
-MOST_UNSCORED = 0.05  # of the completions; with more, the judge does not judge
 # What may not change between the two runs that make one set of scores.
 SAME_SOURCE = {
     ScoreSet.Source.REWARD: ("weights", "chat_template"),
@@ -43,7 +43,8 @@ def score_pool(score_set_id: int, progress: JobProgress) -> None:
                 writer.add(pk, value)
         finally:  # also on the way out: what was given is kept
             writer.store()
-    if (missing := total - score_set.scores.count()) > MOST_UNSCORED * total:
+    missing = total - (scored := score_set.scores.count())
+    if not enough_scored(scored, total):
         raise JobError(
             f"{score_set.model} gave {missing:,} of {total:,} completions no score that can be "
             "read. Ask another judge, or for something simpler."

@@ -193,8 +193,20 @@ def test_import_pool_keeps_scores_and_models(tmp_path: Path) -> None:
         ("b", "m", None),
     ]
     assert list(Score.objects.values_list("completion__text", "value")) == [("b", 0.5)]
-    # One completion lacks a score, so no design can use them.
+    # Half of the completions lack a score: no design can use them.
     assert ScoreSet.objects.get().completed_at is None
+
+
+@pytest.mark.parametrize(("lacking", "usable"), [(1, True), (2, False)])
+def test_scores_of_nearly_every_completion_can_be_used(
+    tmp_path: Path, lacking: int, usable: bool
+) -> None:
+    rows = [{"prompt": f"Q{i}", "completions": ["a", "b"], "scores": [i, -1]} for i in range(12)]
+    for row in rows[:lacking]:
+        row["scores"] = [None, -1]
+    options = ("--name", "ready", "--no-features")
+    import_file("import_pool", tmp_path / "p.jsonl", lines(*rows), *options)
+    assert (ScoreSet.objects.get().completed_at is not None) == usable
 
 
 def test_scores_of_every_completion_are_a_complete_set(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from pairselect.pools.imports.storing import (
 )
 from pairselect.pools.imports.watching import open_watched
 from pairselect.pools.models import Pool, PromptSet, ScoreSet, Upload
+from pairselect.pools.queries import enough_scored
 from pairselect.pools.reading import Columns, read_rows
 
 SCORES = "file"  # the name of the scores that came with a file
@@ -62,7 +63,7 @@ def import_pool(pool_id: int, progress: JobProgress) -> None:
             _check_count(pool.completions.count(), store.stored)
             pool.completed_at = timezone.now()
             pool.save(update_fields=["completed_at"])
-            if scores is not None and checked.scored == checked.completions:
+            if scores is not None and enough_scored(checked.scored, checked.completions):
                 scores.completed_at = timezone.now()
                 scores.save(update_fields=["completed_at"])
 
