@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -17,8 +17,8 @@ from annotate.formats import FORMATS, Render
 from annotate.models import Campaign, Export, Judgement
 from annotate.queries import current_judgements
 from pairselect.jobs.progress import JobError, JobProgress
-from pairselect.pools.models import Completion, Pool
-from pairselect.pools.queries import reference_model
+from pairselect.pools.models import Completion, Pool, Score, ScoreSet
+from pairselect.pools.queries import finished_scores, reference_model
 
 DECISIVE = (Judgement.Choice.LEFT, Judgement.Choice.RIGHT)
 
@@ -94,13 +94,21 @@ def dpo_rows(campaign: Campaign, format_name: str) -> Iterator[dict[str, Any]]:
         )
         .order_by("comparison__position")
     )
+    scores = _score_set(campaign)
+    if scores is not None:
+        of_set = Score.objects.filter(score_set=scores)
+        sides = ("comparison__pair__first__scores", "comparison__pair__second__scores")
+        answers = answers.prefetch_related(
+            *(Prefetch(side, queryset=of_set, to_attr="used_scores") for side in sides)
+        )
     for judgement in answers.iterator(chunk_size=500):
         pair = judgement.comparison.pair
         chosen, rejected = pair.first, pair.second
         if not judgement.prefers_first:
             chosen, rejected = rejected, chosen
         row = chosen_format.row(pair.prompt.messages, chosen.text, rejected.text, render)
-        yield row | {"metadata": _provenance(campaign, judgement, chosen, rejected)}
+        metadata = _provenance(campaign, judgement, chosen, rejected)
+        yield row | {"metadata": metadata | {"score": scores.name if scores else None}}
 
 
 def pseudonym(campaign: Campaign, username: str) -> str:
@@ -143,11 +151,18 @@ def _provenance(
     }
 
 
+def _score_set(campaign: Campaign) -> ScoreSet | None:
+    """The scores that the design looked at, else the pool's newest."""
+    design = campaign.design
+    return design.score_set or finished_scores(design.pool).first()
+
+
 def _source(side: str, completion: Completion, pool: Pool) -> dict[str, Any]:
     """How a completion came to be; its own system prompt and sampler, where it was generated."""
     variant = completion.variant
     facts = {
         "model": completion.model or (variant.model if variant else pool.model),
+        "score": next((one.value for one in getattr(completion, "used_scores", ())), None),
         "seed": completion.seed,
         "finish_reason": completion.finish_reason,
         "temperature": variant.temperature if variant else None,

@@ -281,7 +281,8 @@ def _settle_waiting(job: Job) -> None:
     if job.after is None or job.after.status == Job.Status.DONE:
         _queue(job)
     elif not job.after.is_active:
-        reason = f"Not begun: {job.after.label} was {job.after.status}."
+        verb = "failed" if job.after.status == Job.Status.FAILED else "was cancelled"
+        reason = f"Not begun: {job.after.label} {verb}."
         _end(job, Job.Status.CANCELLED, reason)
 
 

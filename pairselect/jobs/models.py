@@ -8,8 +8,7 @@ from django.utils.functional import cached_property
 
 from pairselect.jobs.registry import JobKind, Remedy, SubjectFacts, get_kind
 
-MOST_LINES = 100  # of an error
-BAD_LINE = re.compile(r"\s+(?=Line [\d,]+: |… and [\d,]+ more\.)")
+BAD_ROW = re.compile(r"\s+(?=Row [\d,]+: |And [\d,]+ more\.)")
 
 
 class Job(models.Model):
@@ -143,11 +142,8 @@ class Job(models.Model):
 
     @property
     def error_parts(self) -> list[str]:
-        """The error's sentence, and after it a part for each bad line of a file."""
-        sentence, *lines = BAD_LINE.split(self.error)
-        if len(lines) > MOST_LINES and not lines[MOST_LINES].startswith("…"):
-            lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES:,} more."]
-        return [sentence, *lines]
+        """The error's sentence, and after it a part for each bad row of a file that it names."""
+        return BAD_ROW.split(self.error)
 
     @property
     def notice_lines(self) -> list[str]:

@@ -6,11 +6,8 @@ from django.forms import Form
 from tqdm import tqdm
 
 from pairselect.jobs.actions import JobBusy, Work, enqueue_in_turn, follow, run_now
-from pairselect.jobs.models import BAD_LINE
 from pairselect.jobs.progress import JobError
 from pairselect.jobs.registry import get_kind
-
-SHOWN_LINES = 5
 
 
 class Stopped(CommandError):
@@ -39,7 +36,7 @@ class JobCommand(BaseCommand):
             try:
                 self._run(kind, subject_id, may_follow=place > 0)
             except (JobBusy, JobError) as problem:
-                raise CommandError(brief(str(problem))) from problem
+                raise CommandError(str(problem)) from problem
             except DatabaseError as problem:
                 raise CommandError(f"The database does not take it: {problem}.") from problem
             except KeyboardInterrupt:
@@ -69,17 +66,6 @@ class JobCommand(BaseCommand):
 def progress_bar(title: str, stream: OutputWrapper) -> tqdm:
     """None where nobody watches: a script's standard error holds what went wrong alone."""
     return tqdm(desc=title, unit="", file=stream, dynamic_ncols=True, disable=not stream.isatty())
-
-
-def brief(error: str) -> str:
-    """A complaint of a file with its first bad lines; the page of the file has them all."""
-    sentence, *lines = BAD_LINE.split(error)
-    if len(lines) > SHOWN_LINES:
-        unnamed = 0
-        if lines[-1].startswith("…"):
-            unnamed = int("".join(filter(str.isdigit, lines.pop())))
-        lines[SHOWN_LINES:] = [f"… and {len(lines) - SHOWN_LINES + unnamed:,} lines more."]
-    return " ".join([sentence, *lines])
 
 
 def seed_number(text: str) -> int:

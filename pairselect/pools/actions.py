@@ -100,6 +100,11 @@ def create_score_set(
         pool=pool, name=name, defaults={"source": source, "model": model, "rubric": rubric}
     )
     if (score_set.source, score_set.model, score_set.rubric) != (source, model, rubric):
+        if not is_active("score_pool", score_set.pk) and not score_set.scores.exists():
+            # An attempt that came to nothing does not keep its name.
+            score_set.source, score_set.model, score_set.rubric = source, model, rubric
+            score_set.save()
+            return score_set
         raise NameRefused(f"The pool has other scores named “{name}”. Choose another name.")
     return score_set
 

@@ -238,10 +238,11 @@ def _check_lengths(pool: Pool, model: str, system_prompt: str, progress: JobProg
     if problems:
         shown = "; ".join(problems[:SHOWN_PROBLEMS])
         shown += " …" if len(problems) > SHOWN_PROBLEMS else ""
+        with_system = ", with the system prompt before them," if system_prompt else ""
         raise JobError(
-            f"{len(problems)} of the prompts leave no room for {room} new tokens in the model's "
-            f"context of {context:,} tokens: {shown}. Shorten them, or ask for fewer "
-            "new tokens."
+            f"{len(problems):,} of the prompts{with_system} leave no room for {room:,} new tokens "
+            f"in the model's context of {context:,} tokens: {shown}. Shorten them, or ask for "
+            "fewer new tokens."
         )
 
 

@@ -54,6 +54,7 @@ def load(model: str) -> "LanguageModel":
 
 def load_reward_model(model: str) -> "RewardModel":
     """As `load` does."""
+    _check_here(model)
     from pairselect.pools.engine.rewards import load_reward_model
 
     return cast("RewardModel", _keep("reward", model, load_reward_model))

@@ -16,6 +16,7 @@ ShouldStop = Callable[[], bool]
 Scorer = Callable[[Sequence[Completion], ShouldStop], Iterator[tuple[int, float]]]
 
 CHUNK = 256  # completions between two saves
+FIRST_CHUNK = 32  # whether a judge judges at all shows soon
 # What may not change between the two runs that make one set of scores.
 SAME_SOURCE = {
     ScoreSet.Source.REWARD: ("weights", "chat_template"),
@@ -37,17 +38,21 @@ def score_pool(score_set_id: int, progress: JobProgress) -> None:
     total = score_set.pool.completions.count()
     writer = Writer(score_set, progress, total=total)
     scorer = _scorer(score_set, progress)
+    asked, before = 0, score_set.scores.count()
     for chunk in _unscored(score_set):
         try:
             for pk, value in scorer(chunk, writer.should_stop):
                 writer.add(pk, value)
         finally:  # also on the way out: what was given is kept
             writer.store()
+        asked += len(chunk)
+        if not enough_scored(total - asked + score_set.scores.count() - before, total):
+            break  # whatever the others get
     missing = total - (scored := score_set.scores.count())
     if not enough_scored(scored, total):
         raise JobError(
-            f"{score_set.model} gave {missing:,} of {total:,} completions no score that can be "
-            "read. Ask another judge, or for something simpler."
+            f"{score_set.model} gave {asked - scored + before:,} of the first {asked:,} "
+            "completions no score that can be read. Ask another judge, or for something simpler."
         )
     if missing:
         progress.notice(
@@ -171,7 +176,7 @@ def _note(score_set: ScoreSet, fingerprint: dict[str, str]) -> None:
 def _unscored(score_set: ScoreSet) -> Iterator[list[Completion]]:
     scored = Score.objects.filter(score_set=score_set, completion=OuterRef("pk"))
     left = Completion.objects.filter(~Exists(scored), pool=score_set.pool).order_by("pk")
-    after = 0
-    while chunk := list(left.filter(pk__gt=after).select_related("prompt")[:CHUNK]):
+    after, size = 0, FIRST_CHUNK
+    while chunk := list(left.filter(pk__gt=after).select_related("prompt")[:size]):
         yield chunk
-        after = chunk[-1].pk
+        after, size = chunk[-1].pk, CHUNK

@@ -84,7 +84,7 @@ def pool_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "score_sets": scores,
         "can_score": pool.completed_at is not None and bool(score_models()),
         "has_features": any(one.completed_at for one in features),
-        "open_jobs": [job for job in jobs if job.status != Job.Status.DONE],
+        "open_jobs": _open(jobs),
         "making": making,
         "latest": latest_completions(pool) if making else [],
         "report": present(report.facts) if report else None,
@@ -138,6 +138,13 @@ def pool_report(request: HttpRequest, pk: int) -> HttpResponse:
     work = work_for_report(pool)[-1:] if described else work_for_report(pool)
     enqueue_in_turn(work, created_by=signed_in(request))
     return redirect("pools:pool", pk=pool.pk)
+
+
+def _open(jobs: list[Job]) -> list[Job]:
+    """Those that are not done, without those that only wait for one that came to nothing."""
+    found = [job for job in jobs if job.status != Job.Status.DONE]
+    undone = {job.pk for job in found if job.status in Job.UNDONE}
+    return [job for job in found if job.after_id not in undone or job.is_active]
 
 
 def _first(jobs: Iterable[Job | None]) -> Job | None:

@@ -140,3 +140,19 @@ def test_counts_by_choice_on_the_campaign_page(labelled: Campaign, people: Peopl
     assert Judgement.objects.count() == 8
     page = people.client(people.admin).get(f"/campaigns/{labelled.pk}/").content.decode()
     assert "7 of 8" in page
+
+
+def test_rows_have_the_scores_that_the_design_saw(campaign: Campaign, people: People) -> None:
+    from tests.designs.conftest import give_scores
+
+    give(campaign, people.anna, "left")
+    (row,) = dpo_rows(campaign, "trl")
+    assert row["metadata"]["chosen_score"] is None
+    seen = give_scores(campaign.design.pool, "seen")
+    give_scores(campaign.design.pool, "later", seed=5)
+    campaign.design.score_set = seen
+    (row,) = dpo_rows(campaign, "trl")
+    values = dict(seen.scores.values_list("completion__text", "value"))
+    assert row["metadata"]["score"] == "seen"
+    for side in ("chosen", "rejected"):
+        assert row["metadata"][f"{side}_score"] == values[row[side][0]["content"]]

@@ -126,7 +126,7 @@ def test_followers_of_a_failure_end_too_and_come_back_with_a_retry() -> None:
     run_job(first.pk)
     ended = Job.objects.exclude(pk=first.pk)
     assert {job.status for job in ended} == {Status.CANCELLED}
-    assert "Fail was failed" in Job.objects.get(subject_id=2).error
+    assert "Not begun: Fail failed." in Job.objects.get(subject_id=2).error
     first.refresh_from_db()
     retry_job(first)
     assert [j.status for j in Job.objects.order_by("pk")] == ["queued", "waiting", "waiting"]

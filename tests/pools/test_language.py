@@ -110,7 +110,7 @@ def test_lengths_are_checked_once_for_a_prompt_and_without_the_weights(
     )
     check_lengths(pool, [first, second], NoProgress())  # type: ignore[arg-type]
     assert asked == [tiny_model]
-    with pytest.raises(JobError, match="1 of the prompts .* 128 tokens: prompt 2 has "):
+    with pytest.raises(JobError, match="1 of the prompts, .* 128 tokens: prompt 2 has "):
         check_lengths(pool, [first, second, terse], NoProgress())  # type: ignore[arg-type]
     assert asked == [tiny_model] * 3
     for prompt in pool.prompt_set.prompts.all():

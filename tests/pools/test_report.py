@@ -15,6 +15,7 @@ from django.utils import timezone
 from pairselect.pools.models import Completion, FeatureSet, Pool, PoolReport, Prompt, Variant
 from pairselect.pools.report import build_report, geometry, present
 from pairselect.pools.report.facts import Facts
+from pairselect.pools.report.identity import FILE
 from pairselect.pools.report.texts import MOST_SOURCES
 from pairselect.pools.report.words import percent
 from pairselect.pools.storage import FeatureStore, features_folder
@@ -139,7 +140,14 @@ def test_a_system_prompt_is_said_once() -> None:
     pool = make_pool(prompts=1, completions=2)
     pool.variants.update(system_prompt="Terse")
     [source] = report(pool)["sources"]
-    assert source["label"] == "a-model-that-nobody-sees, temperature 1, with a system prompt"
+    assert source["label"] == "a-model-that-nobody-sees, temperature 1, system prompt “Terse”"
+
+
+def test_a_system_prompt_is_quoted_from_its_beginning() -> None:
+    pool = make_pool(prompts=1, completions=2)
+    pool.variants.update(system_prompt="Be\nbrief. " + "And kind. " * 20)
+    [source] = report(pool)["sources"]
+    assert source["label"].endswith("system prompt “Be brief. And kind. And kind. And kind.…”")
 
 
 def test_variants_of_one_name_are_numbered() -> None:
@@ -292,7 +300,8 @@ def test_more_completions_are_compared_with_two() -> None:
     assert shown is not None
     fall = percent(1 - more["share"][4] / more["share"][2])
     assert shown.statement == (
-        f"8 completions a prompt instead of 4 lower the predicted objective by {fall}."
+        f"8 completions a prompt instead of 4 lower the predicted objective by {fall}; "
+        "lower is better."
     )
     assert [row.label for row in shown.chart.rows] == ["2", "3", "4", "6", "8"]
 
@@ -392,6 +401,41 @@ def test_warnings_name_the_share_and_the_limit() -> None:
 
 def test_a_pool_with_nothing_odd_has_no_warning() -> None:
     assert present(report(make_pool())).warnings == []
+
+
+@pytest.mark.parametrize(("completions", "said"), [(2, False), (4, True)])
+def test_the_directions_within_a_prompt_are_said_where_it_has_several_pairs(
+    completions: int, said: bool
+) -> None:
+    pool = make_pool(prompts=6, completions=completions)
+    give_features(pool, spread_out(6, completions))
+    hints = {line.title: line.hint for line in present(report(pool)).variety}
+    hint = hints["Independent directions in which pairs differ"]
+    assert ("within the median prompt" in hint) is said
+
+
+def test_lengths_that_are_alike_in_nearly_all_prompts_are_said_once() -> None:
+    pool = make_pool(prompts=3, completions=2)
+    for position in range(3):
+        say(pool, position, "abcd", "efgh")
+    [hint] = [one.hint for one in present(report(pool)).lengths if one.title.startswith("Longest")]
+    assert hint == "in the median prompt"
+    for position in (1, 2):
+        say(pool, position, "abcd", "efgh" * 3 * position)
+    [hint] = [one.hint for one in present(report(pool)).lengths if one.title.startswith("Longest")]
+    assert hint == "in the median prompt; over 5.4 times in one of ten"
+
+
+def test_lines_of_the_list_that_cannot_be_used_are_named(data_folder: Path) -> None:
+    (data_folder / FILE).write_text("I am Bob\n*\n" + "??\n" * 5)
+    facts = report(make_pool())
+    why = "has no 3 letters or digits between asterisks"
+    assert (
+        f"6 lines of that file could not be used: line 2 {why}; line 3" in present(facts).identity
+    )
+    assert f"line 6 {why}; and 1 more." in present(facts).identity
+    del facts["identity"]["skipped_lines"]  # as of a report made earlier
+    assert "6 lines of that file could not be used. The file" in present(facts).identity
 
 
 def test_the_page_escapes_what_the_completions_say() -> None:

@@ -75,6 +75,8 @@ def test_the_list_bears_bad_lines() -> None:
     phrases = parse_phrases(listed.removeprefix("\ufeff"))
     assert [one.line for one in phrases.phrases] == ["I am Bob"]
     assert phrases.skipped == 4
+    assert [one["line"] for one in phrases.skipped_lines] == [4, 5, 6, 7]
+    assert phrases.skipped_lines[3]["why"] == "has 500 characters, of at most 200"
 
 
 def test_the_list_is_made_on_first_use_and_kept(tmp_path: Path, settings: Any) -> None:
@@ -87,6 +89,7 @@ def test_the_list_is_made_on_first_use_and_kept(tmp_path: Path, settings: Any) -
     second = read_phrases()
     assert [one.line for one in second.phrases] == ["I am Bob"]
     assert second.skipped == 1
+    assert second.skipped_lines == ({"line": 2, "why": "is not UTF-8"},)
 
 
 def test_hostile_text_takes_time_in_proportion_to_its_length() -> None:

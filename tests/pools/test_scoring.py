@@ -90,6 +90,7 @@ def test_a_scoring_that_was_cut_off_goes_on(
     pool: Pool, reward_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "CHUNK", 5)
+    monkeypatch.setattr(scoring, "FIRST_CHUNK", 5)
     score_set = create_score_set(pool, source=ScoreSet.Source.REWARD, model=reward_model)
     with pytest.raises(JobStopped):
         scoring.score_pool(score_set.pk, Noticing(steps=2))  # type: ignore[arg-type]
@@ -117,6 +118,7 @@ def test_scores_begun_with_other_weights_are_not_finished(
     pool: Pool, reward_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "CHUNK", 5)
+    monkeypatch.setattr(scoring, "FIRST_CHUNK", 5)
     score_set = create_score_set(
         pool, source=ScoreSet.Source.REWARD, model=reward_model, name="rough"
     )
@@ -207,6 +209,7 @@ def test_what_another_worker_has_stored_is_not_missing(
 ) -> None:
     """The other was thought dead, and scores what this one has not come to."""
     monkeypatch.setattr(scoring, "CHUNK", 6)
+    monkeypatch.setattr(scoring, "FIRST_CHUNK", 6)
     score_set, usual, asked = by_judge(pool), judging.judge, []
 
     def overtaken(
@@ -234,10 +237,32 @@ def test_a_judge_that_does_not_judge_is_said(
     if done:
         scoring.score_pool(score_set.pk, Noticing())  # type: ignore[arg-type]
     else:
-        with pytest.raises(JobError, match="gave 1 of 12 completions no score that can be read"):
+        with pytest.raises(JobError, match="gave 1 of the first 12 completions no score"):
             scoring.score_pool(score_set.pk, Noticing())  # type: ignore[arg-type]
     assert has_scores(pool) == done
     assert score_set.scores.count() == 12 - silent  # those that were given are kept
+
+
+def test_a_judge_that_cannot_judge_is_not_asked_for_all(
+    answers: dict[str, float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_pool(prompts=30, completions=3, name="large")
+    monkeypatch.setattr(scoring, "FIRST_CHUNK", 8)
+    monkeypatch.setattr(scoring, "CHUNK", 8)
+    answers |= dict.fromkeys(pool.completions.values_list("text", flat=True))
+    with pytest.raises(JobError, match="gave 8 of the first 8 completions no score"):
+        scoring.score_pool(by_judge(pool).pk, Noticing())  # type: ignore[arg-type]
+
+
+def test_scores_that_came_to_nothing_do_not_keep_their_name(pool: Pool) -> None:
+    first = by_judge(pool)
+    other = create_score_set(
+        pool, source=ScoreSet.Source.REWARD, model="/models/reward", name="lab:big"
+    )
+    assert (other.pk, other.model) == (first.pk, "/models/reward")
+    Score.objects.create(score_set=other, completion=pool.completions.all()[0], value=1.0)
+    with pytest.raises(NameRefused, match="other scores named “lab:big”"):
+        by_judge(pool)
 
 
 def test_a_few_silences_are_noted_and_no_more(answers: dict[str, float | None], db: None) -> None:
@@ -255,6 +280,7 @@ def test_a_few_silences_are_noted_and_no_more(answers: dict[str, float | None], 
 def test_scores_of_one_name_are_of_one_source(pool: Pool) -> None:
     first = by_judge(pool)
     assert by_judge(pool) == first
+    Score.objects.create(score_set=first, completion=pool.completions.all()[0], value=1.0)
     with pytest.raises(NameRefused, match="other scores named “lab:big”"):
         by_judge(pool, rubric="Only spelling.")
     other = create_score_set(

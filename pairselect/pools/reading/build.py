@@ -52,7 +52,9 @@ class _Builder:
         if columns.texts:
             cells = [self._cell(record, name) for name in columns.texts]
         else:
-            cells = values.listed(self._cell(record, columns.completions), "The completions")
+            cells = values.listed(
+                self._cell(record, columns.completions), "The column of completions"
+            )
         if not cells:
             raise BadRow("The list of completions is empty.")
         if len(cells) > MOST_COMPLETIONS:

@@ -135,10 +135,21 @@ def listed(value: Any, what: str) -> list[Any]:
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         if _PYTHON_MESSAGES.match(value):
             raise BadRow(f"{what} is a list as Python prints it; write it with json.dumps.")
-        value = parsed(value)
+        value = _parsed(value, what)
     if not isinstance(value, list):
         raise BadRow(f"{what} is {'missing' if value is None else 'not a list'}.")
     return value
+
+
+def _parsed(value: str, what: str) -> Any:
+    """The JSON of a cell; what is wrong with it names the cell's role."""
+    try:
+        return parsed(value)
+    except BadRow as bad:
+        wrong = str(bad)
+    if wrong.startswith("This is "):
+        raise BadRow(what + wrong.removeprefix("This"))
+    raise BadRow(f"{what} cannot be read. {wrong}")
 
 
 def identifier(value: Any) -> str:
@@ -175,7 +186,7 @@ def score(value: Any, what: str) -> float | None:
 def metadata(value: Any, most: int) -> dict[str, Any]:
     """A JSON object that the database takes: not deep, not long, without NUL."""
     if isinstance(value, str):
-        value = parsed(value) if value.strip() else None
+        value = _parsed(value, "The metadata") if value.strip() else None
     if value is None:
         return {}
     if not isinstance(value, dict):

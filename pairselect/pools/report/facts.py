@@ -1,6 +1,6 @@
 """What a report keeps: plain numbers and words, ready for JSON."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class Quantiles(TypedDict):
@@ -51,9 +51,15 @@ class PhraseFacts(TypedDict):
     examples: list[Example]
 
 
+class SkippedLine(TypedDict):
+    line: int  # 1-based
+    why: str  # goes on from “line 3”
+
+
 class IdentityFacts(TypedDict):
     phrases: int  # looked for
     skipped: int  # lines of the list that could not be used
+    skipped_lines: NotRequired[list[SkippedLine]]  # the first of them
     completions: int  # with at least one
     found: list[PhraseFacts]  # the most frequent first
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from pairselect.pools.report.facts import SkippedLine
+
 FILE = "identity_phrases.txt"
 DEFAULT = """\
 # Phrases by which a completion tells that a model wrote it, or which one: one a line.
@@ -53,6 +55,7 @@ MOST_PHRASES = 200
 MOST_CHARACTERS = 200
 MOST_BYTES = 2**20
 FEWEST_LETTERS = 3
+MOST_SKIPPED = 5  # lines of which it is said why
 EXCERPT = 160
 _SENTENCE = re.compile(r"(?<=[.!?])\s|\n")
 
@@ -102,10 +105,11 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Phrases:
-    """The list as read; `skipped` lines could not be used."""
+    """The list as read; `skipped` lines could not be used, and of the first it is known why."""
 
     phrases: tuple[Phrase, ...]
     skipped: int
+    skipped_lines: tuple[SkippedLine, ...]
 
     def found_in(self, text: str) -> Iterator[tuple[Phrase, str]]:
         """Each phrase that the text holds, once, with an excerpt around it."""
@@ -147,21 +151,29 @@ def parse_phrases(listed: str) -> Phrases:
     """Phrases from the lines of the list; lines that are too long or say too little are skipped."""
     phrases: dict[str, Phrase] = {}
     skipped = 0
-    for line in listed.split("\n"):
+    skipped_lines: list[SkippedLine] = []
+    for number, line in enumerate(listed.split("\n"), start=1):
         line = line.partition("#")[0].strip()
         if not line:
             continue
-        phrase = _parse(line)
-        if phrase is None or len(phrases) == MOST_PHRASES:
+        phrase: Phrase | str = f"comes after {MOST_PHRASES} phrases, the limit"
+        if len(phrases) < MOST_PHRASES:
+            phrase = _parse(line)
+        if isinstance(phrase, str):
             skipped += 1
+            if len(skipped_lines) < MOST_SKIPPED:
+                skipped_lines.append(SkippedLine(line=number, why=phrase))
         else:
             phrases.setdefault(fold(line), phrase)
-    return Phrases(tuple(phrases.values()), skipped)
+    return Phrases(tuple(phrases.values()), skipped, tuple(skipped_lines))
 
 
-def _parse(line: str) -> Phrase | None:
-    if len(line) > MOST_CHARACTERS or "\ufffd" in line:
-        return None
+def _parse(line: str) -> Phrase | str:
+    """The phrase, or why the line is none."""
+    if len(line) > MOST_CHARACTERS:
+        return f"has {len(line):,} characters, of at most {MOST_CHARACTERS}"
+    if "\ufffd" in line:
+        return "is not UTF-8"
     pieces = line.split("*")
     parts = []
     for number, piece in enumerate(pieces):
@@ -173,7 +185,7 @@ def _parse(line: str) -> Phrase | None:
         ends = number == len(pieces) - 1 or piece[-1].isspace()
         parts.append(_Part(text, starts and text[0].isalnum(), ends and text[-1].isalnum()))
     if max((sum(map(str.isalnum, part.text)) for part in parts), default=0) < FEWEST_LETTERS:
-        return None
+        return f"has no {FEWEST_LETTERS} letters or digits between asterisks"
     return Phrase(line, tuple(parts))
 
 

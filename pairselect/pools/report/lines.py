@@ -22,7 +22,8 @@ def figures(facts: Facts) -> Iterator[Line]:
     choice = texts["prompts"] - texts["without_choice"]
     yield Line("prompts with a choice", f"{choice:,} of {texts['prompts']:,}")
     if geometry:
-        yield Line("directions in effect", f"{geometry['effective_rank']:.1f}")
+        value = f"{geometry['effective_rank']:.1f} of {geometry['dimension']}"
+        yield Line("independent directions in which pairs differ", value)
 
 
 def variety(facts: Facts) -> Iterator[Line]:
@@ -37,14 +38,17 @@ def variety(facts: Facts) -> Iterator[Line]:
     yield Line("Prompts without a choice", f"{texts['without_choice']:,}", hint)
     if geometry is None:
         return
-    hint = "of the pairs with two texts: closer than "
-    hint += f"{geometry['near_threshold']:.0%} of the usual distance of the features"
+    hint = "pairs of different texts whose features are less than "
+    hint += f"{geometry['near_threshold']:.0%} of the usual distance apart"
     yield Line("Near-duplicates", percent(geometry["near_share"]), hint)
     rank = geometry["rank"]
-    hint = f"in effect, of {geometry['dimension']}, over all prompts; "
-    hint += f"{rank['median']:.1f} within the median prompt, "
-    hint += f"{rank['tenth']:.1f} to {rank['ninetieth']:.1f} in eight of ten"
-    yield Line("Directions that pairs differ in", f"{geometry['effective_rank']:.1f}", hint)
+    hint = f"of {geometry['dimension']}, over all prompts: the effective rank, which counts weak "
+    hint += "directions in part"
+    if rank["most"] >= 1.05:  # a single pair has one direction, whatever it is
+        hint += f"; {rank['median']:.1f} within the median prompt, "
+        hint += f"{rank['tenth']:.1f} to {rank['ninetieth']:.1f} in eight of ten"
+    title = "Independent directions in which pairs differ"
+    yield Line(title, f"{geometry['effective_rank']:.1f}", hint)
     widest = geometry["widest"]
     hint = f"of {count(geometry['prompts'], 'prompt')}: their widest pair is below "
     hint += f"{geometry['narrow_threshold']:.0%} of the median pair. The widest pair of the median "
@@ -66,8 +70,11 @@ def lengths_in_words(
     hint += f"at most {characters['most']:,.0f}"
     yield Line("Characters, median", f"{characters['median']:,.0f}", hint)
     spread = lengths["spread"]
-    hint = f"in the median prompt; over {spread['ninetieth']:.1f} times in one of ten"
-    yield Line("Longest over shortest", f"{spread['median']:.1f} times", hint)
+    median, ninetieth = f"{spread['median']:.1f}", f"{spread['ninetieth']:.1f}"
+    hint = "in the median prompt"
+    if ninetieth != median:
+        hint += f"; over {ninetieth} times in one of ten"
+    yield Line("Longest over shortest", f"{median} times", hint)
     total = sum(finish.values())
     said = [f"{name}: {percent(number / total)}" for name, number in finish.items()]
     hint = "“length” is the limit of tokens"

@@ -8,6 +8,7 @@ from pairselect.pools.report.facts import (
     Example,
     Facts,
     GeometryFacts,
+    IdentityFacts,
     MoreFacts,
     SourceFacts,
 )
@@ -105,18 +106,24 @@ def _more(more: MoreFacts) -> More:
     fall = 1 - share[-1] / share[half]
     statement = (
         f"{counts[-1]} completions a prompt instead of {counts[half]} lower the predicted "
-        f"objective by {percent(fall)}."
+        f"objective by {percent(fall)}; lower is better."
     )
     remark = ""
     if fall >= MUCH:
-        remark = "The last step still paid: more completions may be worth generating."
+        remark = (
+            f"Going from {counts[half]} to {counts[-1]} still helps much: even more completions "
+            "may be worth generating."
+        )
     elif fall < LITTLE:
-        remark = "The last step brought next to nothing: variety would have to come from elsewhere."
+        remark = (
+            f"Going from {counts[half]} to {counts[-1]} hardly helps: a second model or another "
+            "system prompt may give more to choose from."
+        )
     draws = "" if more["draws"] == 1 else f", the mean of {more['draws']} draws"
     method = (
-        f"Φ of {count(more['budget'], 'label')}, one a prompt, chosen from so many completions of "
-        f"each{draws}, in percent of Φ with two, where there is nothing to choose. Smaller is "
-        f"better. Every choice is at most {percent(more['gap'])} above the best possible; more "
+        f"The objective Φ of {count(more['budget'], 'label')}, one a prompt, chosen from so many "
+        f"completions of each{draws}, in percent of Φ with two, where there is nothing to choose. "
+        f"Every choice is at most {percent(more['gap'])} above the best possible; more "
         f"than {counts[-1]} completions have not been tried."
     )
     return More(statement, remark, method, draw_more(more))
@@ -145,8 +152,17 @@ def _identity(facts: Facts) -> str:
         said += "has" if identity["completions"] == 1 else "have"
         said += f" one of the {listed} in {FILE}."
     if skipped := identity["skipped"]:
-        said += f" {count(skipped, 'line')} of that file could not be used."
+        said += f" {count(skipped, 'line')} of that file could not be used{_which(identity)}."
     return said + " The file is in the data folder: edit it, and have the report made again."
+
+
+def _which(identity: IdentityFacts) -> str:
+    lines = identity.get("skipped_lines", [])  # which reports made earlier lack
+    if not lines:
+        return ""
+    more = identity["skipped"] - len(lines)
+    said = [f"line {one['line']:,} {one['why']}" for one in lines]
+    return ": " + "; ".join(said) + (f"; and {more:,} more" if more else "")
 
 
 def _example(example: Example) -> tuple[str, str]:

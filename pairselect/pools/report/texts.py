@@ -24,6 +24,7 @@ from pairselect.pools.report.identity import Phrases
 
 BATCH = 2000
 EXAMPLES = 3
+BEGINNING = 40  # characters of a system prompt, in the name of its source
 MOST_SOURCES = 20
 UNLISTED = MOST_SOURCES  # the number of all sources that come after those
 OTHERS = (-1, "")  # and their key
@@ -122,6 +123,7 @@ class Texts:
         return IdentityFacts(
             phrases=len(phrases.phrases),
             skipped=phrases.skipped,
+            skipped_lines=list(phrases.skipped_lines),
             completions=self.with_identity,
             found=sorted(self.phrases.values(), key=lambda one: -one["completions"]),
         )
@@ -150,7 +152,9 @@ def variant_labels(pool: Pool) -> dict[int, str]:
     nucleus = len({one.top_p for one in variants}) > 1
     labels = {}
     for one in variants:
-        label = str(one)
+        label = f"{one.model}, temperature {one.temperature:g}"
+        if one.system_prompt:
+            label += f", system prompt “{_beginning(one.system_prompt)}”"
         if nucleus:
             label += f", top p {one.top_p:g}"
         labels[one.pk] = label
@@ -159,6 +163,11 @@ def variant_labels(pool: Pool) -> dict[int, str]:
         if label in twice:
             labels[pk] = f"{label} (variant {number})"
     return labels
+
+
+def _beginning(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= BEGINNING else text[: BEGINNING - 1].rstrip() + "…"
 
 
 def _rows(pool: Pool) -> Iterator[_Row]:

@@ -18,6 +18,8 @@ from pairselect.pools.reading import (
     read_rows,
     roles,
 )
+from pairselect.pools.reading.build import builder
+from pairselect.pools.reading.rows import BadRow
 from tests.pools.reading.hostile import parquet
 
 LIMITS = Limits(expanded_bytes=10_000_000, rows=1000, characters=1000)
@@ -254,3 +256,18 @@ def test_each_role_of_a_form_is_a_field_of_the_mapping() -> None:
             assert role.name in Columns.__dataclass_fields__
             assert role.label
             assert role.help.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (Columns("prompts", prompt="p", metadata="plain"), "The metadata is not JSON (unexpected"),
+        (Columns("prompts", prompt="p", metadata="huge"), "The metadata cannot be read. A number"),
+        (Columns("pool", prompt="p", completions="open"), "The column of completions is not JSON"),
+    ],
+)
+def test_a_cell_that_is_not_json_is_named(columns: Columns, said: str) -> None:
+    record = {"p": "a", "plain": "math", "huge": '{"k": 1e999}', "open": "[b]"}
+    with pytest.raises(BadRow) as caught:
+        builder(columns, 1000)(record)
+    assert str(caught.value).startswith(said)
