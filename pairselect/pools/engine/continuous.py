@@ -1,6 +1,5 @@
 """Sample completions in this process by continuous batching: many rows in flight, on CUDA."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,15 +15,16 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 )
 
 from pairselect.pools.engine.contract import (
+    Asker,
     Finished,
     FinishReason,
     GenerationFailed,
-    GenerationStopped,
     PromptTooLong,
     Request,
     Sampler,
     ShouldStop,
 )
+from pairselect.pools.engine.hardware import says_out_of_memory
 from pairselect.pools.engine.loading import LanguageModel
 from pairselect.pools.engine.sampling import row_uniforms
 
@@ -37,7 +37,6 @@ _FEWEST_ROWS = 8
 _NO_END = [-1]  # the library leaves negative ids out
 # The library's words where the free memory holds no cache at all.
 _NO_ROOM = "num_sectors ="
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 
 
 class ContinuousGenerator:
@@ -106,7 +105,7 @@ class ContinuousGenerator:
             When memory does not suffice for eight rows, or the library fails otherwise.
         """
         waiting = {str(place): row for place, row in enumerate(self._checked(requests, sampler))}
-        asker = _Asker(should_stop)
+        asker = Asker(should_stop, every=_ASK_SECONDS)
         while waiting:
             try:
                 for name, ids in self._run(waiting, sampler, asker):
@@ -133,7 +132,7 @@ class ContinuousGenerator:
         return rows
 
     def _run(
-        self, waiting: Mapping[str, "_Row"], sampler: Sampler, asker: "_Asker"
+        self, waiting: Mapping[str, "_Row"], sampler: Sampler, asker: Asker
     ) -> Iterator[tuple[str, list[int]]]:
         """Yield names and sampled ids until all have come; `_Failed` when the library gives up."""
         manager = self._manager(sampler)
@@ -191,7 +190,7 @@ class ContinuousGenerator:
                 "The device has too little free memory for a cache: end what else runs on it, "
                 "or use a smaller model."
             ) from failed
-        if not any(sign in reason.lower() for sign in _OUT_OF_MEMORY):
+        if not says_out_of_memory(reason):
             raise GenerationFailed(
                 f"Continuous batching failed ({reason[:200]}): generate in-process instead."
             ) from failed
@@ -305,16 +304,3 @@ class _Row:
 
 class _Failed(Exception):
     """The library's loop ended, or failed a request, with this message."""
-
-
-class _Asker:
-    def __init__(self, should_stop: ShouldStop | None) -> None:
-        self._should_stop = should_stop
-        self._next = 0.0
-
-    def __call__(self) -> None:
-        now = time.monotonic()
-        if self._should_stop is not None and now >= self._next:
-            self._next = now + _ASK_SECONDS
-            if self._should_stop():
-                raise GenerationStopped

@@ -1,6 +1,7 @@
 """The types and errors that a generator and its callers share. No torch in here."""
 
 import math
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -32,6 +33,28 @@ class PromptTooLong(ValueError):
 
 class GenerationStopped(Exception):
     """The caller's ``should_stop`` said so. What was yielded before stands."""
+
+
+class Asker:
+    """Asks the caller whether to stop, at most every so many seconds.
+
+    Raises
+    ------
+    GenerationStopped
+        When called, if the caller says so.
+    """
+
+    def __init__(self, should_stop: ShouldStop | None, *, every: float) -> None:
+        self._should_stop, self._every = should_stop, every
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if self._should_stop is None or now < self._next:
+            return
+        self._next = now + self._every
+        if self._should_stop():
+            raise GenerationStopped
 
 
 class GenerationFailed(Exception):

@@ -21,6 +21,7 @@ from anyio.from_thread import start_blocking_portal
 from openai.types.chat import ChatCompletion
 
 from pairselect.pools.engine.contract import (
+    Asker,
     GenerationFailed,
     GenerationStopped,
     Message,
@@ -237,7 +238,7 @@ class Endpoint:
         """Run `work` in an event loop of its own thread; yield what it puts."""
         results: SimpleQueue[Any] = SimpleQueue()
         end = object()
-        asker = _Asker(should_stop)
+        asker = Asker(should_stop, every=_ASK_SECONDS)
 
         async def all_of_it() -> None:
             async with self._client() as client:
@@ -410,19 +411,6 @@ class Endpoint:
         if now >= self._next_notice:  # a lost server fails every request in flight
             self._next_notice = now + _NOTICE_SECONDS
             self._notice(message)
-
-
-class _Asker:
-    def __init__(self, should_stop: ShouldStop | None) -> None:
-        self._should_stop = should_stop
-        self._next = 0.0
-
-    def __call__(self) -> None:
-        now = time.monotonic()
-        if self._should_stop is not None and now >= self._next:
-            self._next = now + _ASK_SECONDS
-            if self._should_stop():
-                raise GenerationStopped
 
 
 def _checked(answer: Any) -> ChatCompletion:

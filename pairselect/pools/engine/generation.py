@@ -1,7 +1,6 @@
 """Sample completions in this process: many rows in flight, each prompt read once."""
 
 import gc
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -9,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from pairselect.pools.engine.contract import (
+    Asker,
     Finished,
     FinishReason,
     GenerationStopped,
@@ -20,7 +20,7 @@ from pairselect.pools.engine.contract import (
     ShouldStop,
 )
 from pairselect.pools.engine.decode import lean_decoder
-from pairselect.pools.engine.hardware import available_bytes
+from pairselect.pools.engine.hardware import available_bytes, is_out_of_memory
 from pairselect.pools.engine.kinds import FeatureKind, feature_kind
 from pairselect.pools.engine.loading import LanguageModel
 from pairselect.pools.engine.prompts import completion_ids
@@ -47,8 +47,6 @@ _ROWS = {"cuda": 512}
 _ROWS_ON_CPU = 128
 # Of the free memory, for the cache: the rest is for logits, states and everybody else.
 _MEMORY_SHARE = 0.5
-# What torch's CPU allocator says in a plain RuntimeError.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
 class InProcessGenerator:
@@ -124,7 +122,7 @@ class InProcessGenerator:
             Before any work, when a prompt and ``max_new_tokens`` exceed the context.
         """
         # No inference_mode around the yields: it would leak into the caller's code.
-        ask = _Asker(should_stop)
+        ask = Asker(should_stop, every=_ASK_SECONDS)
         waiting = deque(self._rows(requests, sampler, ask))
         batch: Batch | None = None
         while waiting or (batch is not None and batch.rows):
@@ -133,7 +131,7 @@ class InProcessGenerator:
             try:
                 ended = _advance(batch, waiting)
             except (RuntimeError, MemoryError) as problem:  # torch.OutOfMemoryError is one
-                if not _is_out_of_memory(problem) or self._most == 1:
+                if not is_out_of_memory(problem) or self._most == 1:
                     raise
                 ended, batch = [], None
             if batch is None:  # outside of the except clause, whose traceback holds the tensors
@@ -145,7 +143,7 @@ class InProcessGenerator:
                 yield self._finish(row)
             ask()
 
-    def _batch(self, sampler: Sampler, ask: "_Asker") -> Batch:
+    def _batch(self, sampler: Sampler, ask: Asker) -> Batch:
         memory = int(_MEMORY_SHARE * available_bytes(self._lm.device))
         if self._decoder is None:
             return WholeBatch(self._lm, sampler, most=self._most, memory=memory, ask=ask)
@@ -164,7 +162,7 @@ class InProcessGenerator:
         if self._notice is not None:
             self._notice(f"Out of memory with {before} rows at once: going on with {self._most}.")
 
-    def _rows(self, requests: Sequence[Request], sampler: Sampler, ask: "_Asker") -> list[Row]:
+    def _rows(self, requests: Sequence[Request], sampler: Sampler, ask: Asker) -> list[Row]:
         """Return a row per request, the longest prompts first, those of one prompt together."""
         prompts: dict[tuple[tuple[str, str], ...], tuple[int, ...]] = {}
         rows = []
@@ -215,23 +213,3 @@ def _advance(batch: Batch, waiting: deque[Row]) -> list[Row]:
     for _ in range(batch.admit(list(islice(waiting, room)))):
         waiting.popleft()
     return []
-
-
-class _Asker:
-    """Asks the caller whether to stop, at most twice a second."""
-
-    def __init__(self, should_stop: ShouldStop | None) -> None:
-        self._should_stop = should_stop
-        self._next = 0.0
-
-    def __call__(self) -> None:
-        if self._should_stop is None or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + _ASK_SECONDS
-        if self._should_stop():
-            raise GenerationStopped
-
-
-def _is_out_of_memory(problem: Exception) -> bool:
-    text = str(problem).lower()
-    return isinstance(problem, MemoryError) or any(part in text for part in _OUT_OF_MEMORY)

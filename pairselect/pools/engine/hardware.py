@@ -7,6 +7,7 @@ import psutil
 import torch
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MEMORY_USED = Path("/sys/fs/cgroup/memory.current")
@@ -83,3 +84,13 @@ def _quota() -> int | None:
         return max(1, int(limit) // int(period))
     except (OSError, ValueError):  # no cgroup v2, or "max"
         return None
+
+
+def is_out_of_memory(problem: Exception) -> bool:
+    """Tell whether memory ran out: torch's CPU allocator raises a plain RuntimeError."""
+    return isinstance(problem, MemoryError) or says_out_of_memory(str(problem))
+
+
+def says_out_of_memory(message: str) -> bool:
+    """Tell whether an error's message is of memory that ran out."""
+    return any(words in message.lower() for words in _OUT_OF_MEMORY)

@@ -110,10 +110,7 @@ def load_model(
         With one sentence that says what to do.
     """
     source = resolve_name(name, data_dir)
-    target = choose_device(device)
-    dtype = dtype or choose_dtype(target)
-    if target.type == "cpu":
-        use_all_cores()
+    target, dtype = place(device, dtype)
     with quiet(), explained(name):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
@@ -127,16 +124,29 @@ def load_model(
         device=target,
         dtype=dtype,
         context_length=context_length(model.config.get_text_config(), tokenizer),
-        fingerprint={
-            "name": name,
-            "weights": weights_id(source, model.config),
-            "chat_template": prompts.template_hash(tokenizer),
-            "dtype": str(dtype).removeprefix("torch."),
-            "device": target.type,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
+        fingerprint=fingerprint(name, source, model, tokenizer),
     )
+
+
+def place(device: str | None, dtype: torch.dtype | None) -> tuple[torch.device, torch.dtype]:
+    """Return where a model runs and in which number format, and make the CPU ready for it."""
+    target = choose_device(device)
+    if target.type == "cpu":
+        use_all_cores()
+    return target, dtype or choose_dtype(target)
+
+
+def fingerprint(name: str, source: str, model: Any, tokenizer: Any) -> Mapping[str, str]:
+    """Return what decides a loaded model's outputs, as `LanguageModel` lists it."""
+    return {
+        "name": name,
+        "weights": weights_id(source, model.config),
+        "chat_template": prompts.template_hash(tokenizer),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "device": model.device.type,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
 
 
 def load_tokenizer(name: str, *, data_dir: Path) -> Any:

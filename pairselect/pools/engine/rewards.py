@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
@@ -22,13 +21,13 @@ from pairselect.pools.engine.contract import (
     PromptTooLong,
     ShouldStop,
 )
-from pairselect.pools.engine.hardware import choose_device, choose_dtype, use_all_cores
 from pairselect.pools.engine.loading import (
     context_length,
     explained,
+    fingerprint,
+    place,
     quiet,
     resolve_name,
-    weights_id,
 )
 
 __all__ = ["Item", "RewardModel", "load_reward_model", "score"]
@@ -100,10 +99,7 @@ def load_reward_model(
         With one sentence that says what to do.
     """
     source = resolve_name(name, data_dir)
-    target = choose_device(device)
-    dtype = dtype or choose_dtype(target)
-    if target.type == "cpu":
-        use_all_cores()
+    target, dtype = place(device, dtype)
     with quiet(), _silent(), explained(name):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -128,15 +124,7 @@ def load_reward_model(
         device=target,
         dtype=dtype,
         context_length=context_length(model.config.get_text_config(), tokenizer),
-        fingerprint={
-            "name": name,
-            "weights": weights_id(source, model.config),
-            "chat_template": prompts.template_hash(tokenizer),
-            "dtype": str(dtype).removeprefix("torch."),
-            "device": target.type,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
+        fingerprint=fingerprint(name, source, model, tokenizer),
     )
 
 
@@ -177,10 +165,10 @@ def score(
     GenerationStopped
         When ``should_stop()`` returns true.
     """
-    rows = [(place, rm.token_ids(item)) for place, item in enumerate(items)]
-    long = [place for place, ids in rows if len(ids) > rm.context_length]
-    for place in long:
-        _check_prompt(rm, items[place], place)
+    rows = [(number, rm.token_ids(item)) for number, item in enumerate(items)]
+    long = [number for number, ids in rows if len(ids) > rm.context_length]
+    for row in long:
+        _check_prompt(rm, items[row], row)
     if long and notice is not None:
         notice(
             f"{len(long):,} of {len(rows):,} completions were cut to fit the context of "
