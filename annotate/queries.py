@@ -1,19 +1,24 @@
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.utils import timezone
 
-from annotate.models import Campaign, Comparison, Judgement
+from annotate.models import Campaign, Comparison, Gold, Guideline, Judgement
 from pairselect.accounts.roles import ANNOTATOR
+from pairselect.designs.models import SelectedPair
+
+Kind = Comparison.Kind
+PACE_OVER = 50  # the last answers, whose median is a person's pace
 
 
 def campaigns() -> QuerySet[Campaign]:
+    label = Q(comparisons__kind=Kind.LABEL)
     return Campaign.objects.select_related("design").annotate(
-        total=Count("comparisons"),
-        labelled=Count("comparisons", filter=Q(comparisons__labelled_at__isnull=False)),
+        total=Count("comparisons", filter=label),
+        labelled=Count("comparisons", filter=label & Q(comparisons__labelled_at__isnull=False)),
     )
 
 
@@ -39,69 +44,118 @@ def campaigns_known_to(person: User) -> QuerySet[Campaign]:
 
 
 def current_judgements() -> QuerySet[Judgement]:
-    """Answers that stand: not undone."""
+    """Answers that stand: neither undone nor revised. Those to checks are among them."""
     return Judgement.objects.filter(withdrawn_at__isnull=True)
 
 
+def current_labels(campaign: Campaign | None = None) -> QuerySet[Judgement]:
+    """The answers that stand and that were asked for: no repeats, no gold, no onboarding."""
+    found = current_judgements().filter(comparison__kind=Kind.LABEL)
+    return found if campaign is None else found.filter(comparison__campaign=campaign)
+
+
+def answers_of(campaign: Campaign, person: User) -> QuerySet[Judgement]:
+    """All that the person has answered there and that stands, after the onboarding."""
+    return (
+        current_judgements()
+        .filter(annotator=person, comparison__campaign=campaign)
+        .exclude(comparison__kind=Kind.ONBOARDING)
+    )
+
+
+def comparisons_of(campaign: Campaign, person: User) -> QuerySet[Comparison]:
+    """Those that the person may answer, revise or flag: theirs to answer, or answered by them."""
+    answered = Judgement.objects.filter(comparison=OuterRef("pk"), annotator=person)
+    return campaign.comparisons.filter(Q(annotator=person) | Exists(answered))
+
+
 def held_by(campaign: Campaign, person: User) -> QuerySet[Comparison]:
-    """Comparisons that the person has open."""
-    return campaign.comparisons.filter(annotator=person, labelled_at__isnull=True)
+    """Comparisons that the person has open: the one in view first, then those fetched ahead."""
+    return campaign.comparisons.filter(annotator=person, labelled_at__isnull=True).order_by(
+        F("shown_at").desc(nulls_last=True), "claimed_at", "pk"
+    )
 
 
 def free_for(campaign: Campaign, person: User, now: datetime) -> QuerySet[Comparison]:
-    """Unlabelled comparisons that nobody holds and that the person has not skipped."""
-    answered = current_judgements().filter(comparison=OuterRef("pk"), annotator=person)
-    return (
-        campaign.comparisons.filter(labelled_at__isnull=True)
-        .filter(Q(annotator__isnull=True) | Q(leased_until__lt=now))
-        .exclude(Exists(answered))
-        .order_by("position")
+    """Unlabelled comparisons that nobody holds, of pairs that are new to the person."""
+    rows = campaign.comparisons.filter(kind=Kind.LABEL)
+    skipped = current_labels(campaign).filter(annotator=person, choice=Judgement.Choice.SKIP)
+    free = rows.filter(labelled_at__isnull=True).exclude(
+        pair__in=skipped.values("comparison__pair")  # looked up once, not for each row
     )
+    if campaign.labels_per_pair > 1:
+        free = free.exclude(Exists(rows.filter(pair=OuterRef("pair"), annotator=person)))
+    return free.filter(Q(annotator__isnull=True) | Q(leased_until__lt=now)).order_by(
+        "position", "slot"
+    )
+
+
+def gold_in_use(campaign: Campaign, use: Gold.Use) -> QuerySet[Gold]:
+    return campaign.gold.filter(use=use, retired_at__isnull=True)
+
+
+def current_guideline(campaign: Campaign) -> Guideline | None:
+    return campaign.guidelines.order_by("-number").first()
+
+
+def is_complete(campaign: Campaign) -> bool:
+    """Whether every label that is wanted is there."""
+    return not campaign.comparisons.filter(kind=Kind.LABEL, labelled_at__isnull=True).exists()
 
 
 @dataclass(frozen=True)
-class Progress:
-    answered: int  # labelled by anybody
-    total: int
-    mine: int
+class Pace:
+    done: int  # answers of the person, skips aside
+    today: int
+    seconds: float | None  # active ones an answer, the median of the last; none yet: None
+    left: int  # about: what others will take of it, and how many checks come, is not known
 
 
-def progress_of(campaigns: Iterable[Campaign], person: User) -> dict[int, Progress]:
-    """How far each campaign is, by its id, in two queries however many there are."""
-    ids = [campaign.pk for campaign in campaigns]
-    counts = (
-        Comparison.objects.filter(campaign__in=ids)
-        .order_by()
-        .values_list("campaign")
-        .annotate(total=Count("pk"), answered=Count("labelled_at"))
+def pace_of(campaign: Campaign, person: User) -> Pace:
+    """How the person is getting on. Checks count as any other answer, and are not told apart:
+    after each answer, of whatever kind, the numbers move alike."""
+    given = answers_of(campaign, person)
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    decided, label = ~Q(choice="skip"), Q(comparison__kind=Kind.LABEL)
+    counts = given.aggregate(
+        given=Count("pk"),
+        done=Count("pk", filter=decided),
+        today=Count("pk", filter=decided & Q(created_at__gte=midnight)),
+        labels=Count("pk", filter=label),
+        passed_on=Count("pk", filter=label & ~decided & Q(comparison__labelled_at__isnull=True)),
     )
-    labels = current_judgements().filter(comparison__campaign__in=ids, annotator=person)
-    mine = dict(
-        labels.exclude(choice="skip")
-        .order_by()
-        .values_list("comparison__campaign")
-        .annotate(Count("pk"))
+    last = given.filter(decided).order_by("-pk").values_list("active_seconds", "seconds")
+    spent = [seconds if active is None else active for active, seconds in last[:PACE_OVER]]
+    left = _labels_left(campaign, seen=counts["labels"], passed_on=counts["passed_on"])
+    checks = campaign.repeat_share
+    if campaign.gold_share and gold_in_use(campaign, Gold.Use.CHECK).exists():
+        checks += campaign.gold_share
+    expected = round((counts["labels"] + left) * (1 + checks)) - counts["given"]
+    return Pace(
+        done=counts["done"],
+        today=counts["today"],
+        seconds=median(spent) if spent else None,
+        left=max(expected, 1) if left else 0,
     )
-    found = {pk: Progress(answered, total, mine.get(pk, 0)) for pk, total, answered in counts}
-    return {pk: found.get(pk, Progress(0, 0, 0)) for pk in ids}
+
+
+def _labels_left(campaign: Campaign, *, seen: int, passed_on: int) -> int:
+    """How many labels there are still for a person to give, at most one a pair.
+
+    Counted no further than that: the page asks after each answer.
+    """
+    last = SelectedPair.objects.filter(design=campaign.design_id).aggregate(Max("position"))
+    pairs = 0 if last["position__max"] is None else last["position__max"] + 1
+    most = max(0, pairs - seen)
+    rows = campaign.comparisons.filter(kind=Kind.LABEL, labelled_at__isnull=True).order_by()
+    return max(0, min(rows[: most + passed_on].count() - passed_on, most))
 
 
 def last_judgement(campaign: Campaign, person: User) -> Judgement | None:
-    mine = current_judgements().filter(comparison__campaign=campaign, annotator=person)
-    return mine.select_related("comparison").order_by("-pk").first()
+    """The answer that undo takes back. The onboarding's have been explained, so they stand."""
+    return answers_of(campaign, person).select_related("comparison").order_by("-pk").first()
 
 
 def counts_by_choice(campaign: Campaign) -> dict[str, int]:
-    rows = current_judgements().filter(comparison__campaign=campaign)
-    counts = dict(rows.values_list("choice").annotate(Count("pk")))
+    counts = dict(current_labels(campaign).values_list("choice").annotate(Count("pk")))
     return {choice: counts.get(choice, 0) for choice in Judgement.Choice.values}
-
-
-def labels_by_annotator(campaign: Campaign) -> list[tuple[str, int, float]]:
-    """Name, labels and median seconds a label of each person, most labels first."""
-    rows = current_judgements().filter(comparison__campaign=campaign).exclude(choice="skip")
-    seconds: dict[str, list[float]] = {}
-    for name, spent in rows.values_list("annotator__username", "seconds").iterator():
-        seconds.setdefault(name, []).append(spent)
-    table = [(name, len(spent), median(spent)) for name, spent in seconds.items()]
-    return sorted(table, key=lambda row: (-row[1], row[0]))

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from annotate.models import Campaign, Judgement
-from annotate.queries import current_judgements
+from annotate.queries import current_labels
 from pairselect.designs.actions import create_design
 from pairselect.designs.models import Design, KnownLabel
 from pairselect.designs.queries import chain_of
@@ -27,7 +27,7 @@ def usable_labels(campaign: Campaign) -> QuerySet[Judgement]:
     """
     earlier = chain_of(campaign.design)[1:]
     return (
-        current_judgements()
+        current_labels()
         .filter(choice__in=USABLE)
         .filter(Q(comparison__campaign=campaign) | Q(comparison__campaign__design__in=earlier))
     )
@@ -65,8 +65,8 @@ def _known_labels(campaign: Campaign) -> list[KnownLabel]:
     rows = usable_labels(campaign).select_related("comparison__pair").order_by("pk")
     return [
         KnownLabel(
-            first_id=judgement.comparison.pair.first_id,
-            second_id=judgement.comparison.pair.second_id,
+            first_id=judgement.comparison.designed.first_id,
+            second_id=judgement.comparison.designed.second_id,
             preference=_preference(judgement),
         )
         for judgement in rows.iterator(chunk_size=2000)

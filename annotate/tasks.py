@@ -1,3 +1,5 @@
+from django.utils.translation import gettext_lazy as _
+
 from annotate import actions, exports
 from pairselect.jobs.progress import JobProgress
 from pairselect.jobs.registry import Subject, job_kind
@@ -5,7 +7,7 @@ from pairselect.jobs.registry import Subject, job_kind
 
 @job_kind(
     "open_campaign",
-    title="Opening the campaign",
+    title=_("Opening the campaign"),
     queue="cpu",
     subject=Subject("annotate.Campaign", page="annotate:campaign", label="{title} “{name}”"),
 )
@@ -15,7 +17,7 @@ def open_campaign(campaign_id: int, progress: JobProgress) -> None:
 
 @job_kind(
     "export_dataset",
-    title="Writing the export",
+    title=_("Writing the export"),
     queue="cpu",
     subject=Subject("annotate.Export", page="annotate:campaign", named_by="campaign"),
     download="annotate:export",

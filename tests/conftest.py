@@ -1,14 +1,17 @@
 """People, and rows of every stage, made as the product makes them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
-from annotate.actions import create_campaign, next_comparison, open_campaign
-from annotate.models import Campaign
+from annotate.actions import create_campaign, open_campaign
+from annotate.answering import NO_DETAILS, Details, Outcome, answer
+from annotate.leasing import next_comparison
+from annotate.models import Campaign, Judgement
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.jobs.actions import run_job
 from pairselect.jobs.models import Job
@@ -152,9 +155,17 @@ def make_design(pool: Pool) -> Design:
     return design
 
 
-def make_campaign(*annotators: User, prompts: int = 3, name: str = "campaign") -> Campaign:
+def make_campaign(
+    *annotators: User, prompts: int = 3, name: str = "campaign", **asked: Any
+) -> Campaign:
+    """An open one, in the design's own order and without checks unless these are asked for."""
+    asked = {"mix_window": 0, "repeat_share": 0.0, "gold_share": 0.0} | asked
     campaign = create_campaign(
-        make_design(make_pool(prompts, name=name)), name=name, annotators=annotators, seed=0
+        make_design(make_pool(prompts, name=name)),
+        name=name,
+        annotators=annotators,
+        seed=0,
+        **asked,
     )
     open_campaign(campaign.pk, NoProgress())  # type: ignore[arg-type]
     campaign.refresh_from_db()
@@ -166,16 +177,17 @@ def campaign(people: People) -> Campaign:
     return make_campaign(people.anna, people.ben)
 
 
-def give(campaign: Campaign, user: User, choice: str) -> None:
+def give(campaign: Campaign, user: User, choice: str, details: Details = NO_DETAILS) -> Judgement:
     """Answer the person's next comparison."""
-    from annotate.actions import Outcome, answer
-    from annotate.models import Judgement
-
     comparison = next_comparison(campaign, user)
     assert comparison is not None
     assert comparison.lease is not None
-    outcome = answer(comparison, user, choice=Judgement.Choice(choice), lease=comparison.lease)
+    lease = comparison.lease
+    outcome = answer(
+        comparison, user, choice=Judgement.Choice(choice), lease=lease, details=details
+    )
     assert outcome is Outcome.STORED
+    return Judgement.objects.get(lease=lease)
 
 
 def run_queued_jobs() -> None:

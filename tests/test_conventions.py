@@ -1,6 +1,7 @@
 """The house rules that can be checked by a machine."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ ALLOWED = {
     "jobs": {"jobs", "accounts"},
     "pools": {"pools", "engine", "core", "jobs", "accounts"},
     "designs": {"designs", "pools", "core", "jobs", "accounts"},
-    "annotate": {"annotate", "designs", "pools", "engine", "jobs", "accounts"},
+    "annotate": {"annotate", "designs", "pools", "engine", "core", "jobs", "accounts"},
     "top": set(ORDER),
 }
 
@@ -108,3 +109,10 @@ def test_templates_hold_no_inline_script_or_style() -> None:
         for forbidden in ("<style", " style=", " onclick=", "hx-on", "javascript:", "|safe"):
             assert forbidden not in text, f"{path.name} has {forbidden}"
         assert text.count("<script") == text.count("<script src="), path.name
+
+
+def test_the_comparison_page_asks_for_all_its_modules_at_once() -> None:
+    page = (ROOT / "templates" / "annotate" / "compare.html").read_text()
+    asked = set(re.findall(r"modulepreload\" href=\"{% static 'js/desk/(\w+\.js)' %}", page))
+    there = {path.name for path in (ROOT / "static" / "js" / "desk").glob("*.js")}
+    assert asked == there - {"main.js", "leftovers.js"}

@@ -7,21 +7,30 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from annotate.models import Campaign, Export
+from annotate.models import Campaign, Export, Flag, Gold
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Upload
-from tests.conftest import People
+from tests.conftest import People, give
 
 OPEN, ADMIN, MEMBER, ANYONE = "open", "admin", "member of the campaign", "any person"
 
 TABLE = {
     "login": OPEN,
     "logout": OPEN,
+    "annotate:catalogue": OPEN,
+    "annotate:set_language": OPEN,
     "home": ANYONE,
+    "annotate:preferences": ANYONE,
     "annotate:work": ANYONE,
     "annotate:compare": MEMBER,
     "annotate:answer": MEMBER,
     "annotate:undo": MEMBER,
+    "annotate:upcoming": MEMBER,
+    "annotate:revise": MEMBER,
+    "annotate:flag": MEMBER,
+    "annotate:history": MEMBER,
+    "annotate:read_guidelines": MEMBER,
+    "annotate:onboarding_again": MEMBER,
     "pools:prompt_sets": ADMIN,
     "pools:prompt_set": ADMIN,
     "pools:prompt_set_upload_new": ADMIN,
@@ -43,7 +52,14 @@ TABLE = {
     "annotate:campaign_new": ADMIN,
     "annotate:campaign": ADMIN,
     "annotate:campaign_annotators": ADMIN,
-    "annotate:campaign_instructions": ADMIN,
+    "annotate:campaign_asked": ADMIN,
+    "annotate:campaign_guidelines": ADMIN,
+    "annotate:campaign_gold": ADMIN,
+    "annotate:campaign_gold_file": ADMIN,
+    "annotate:gold_retire": ADMIN,
+    "annotate:campaign_flags": ADMIN,
+    "annotate:campaign_flags_resolved": ADMIN,
+    "annotate:flag_resolve": ADMIN,
     "annotate:campaign_close": ADMIN,
     "annotate:campaign_reopen": ADMIN,
     "annotate:campaign_next_round": ADMIN,
@@ -61,12 +77,20 @@ TABLE = {
 }
 POST_ONLY = {
     "logout",
+    "annotate:set_language",
     "pools:pool_report",
     "pools:prompt_set_upload_discard",
     "annotate:answer",
     "annotate:undo",
+    "annotate:upcoming",
+    "annotate:flag",
+    "annotate:read_guidelines",
+    "annotate:onboarding_again",
     "annotate:campaign_annotators",
-    "annotate:campaign_instructions",
+    "annotate:campaign_asked",
+    "annotate:campaign_gold_file",
+    "annotate:gold_retire",
+    "annotate:flag_resolve",
     "annotate:campaign_close",
     "annotate:campaign_reopen",
     "annotate:export_new",
@@ -99,12 +123,13 @@ def addresses(campaign: Campaign, people: People) -> dict[str, str]:
     export = Export.objects.create(campaign=campaign, format="trl")
     pool = campaign.design.pool
     upload = Upload.objects.create(name="u", file_name="u.jsonl", sha256="0" * 64)
-    comparison = campaign.comparisons.first()
-    assert comparison is not None
+    comparison = give(campaign, people.anna, "left").comparison
+    gold = Gold.objects.create(campaign=campaign, use="check", messages=[], better="b", worse="w")
+    flag = Flag.objects.create(comparison=comparison, annotator=people.anna, kind="other")
     arguments = {
-        "annotate:compare": [campaign.pk],
-        "annotate:undo": [campaign.pk],
         "annotate:answer": [campaign.pk, comparison.pk],
+        "annotate:revise": [campaign.pk, comparison.pk],
+        "annotate:flag": [campaign.pk, comparison.pk],
         "pools:prompt_set": [pool.prompt_set_id],
         "pools:prompt_set_upload": [upload.pk],
         "pools:prompt_set_upload_problems": [upload.pk],
@@ -116,6 +141,8 @@ def addresses(campaign: Campaign, people: People) -> dict[str, str]:
         "designs:design": [campaign.design_id],
         "designs:design_again": [campaign.design_id],
         "annotate:export": [export.pk],
+        "annotate:gold_retire": [campaign.pk, gold.pk],
+        "annotate:flag_resolve": [campaign.pk, flag.pk],
         "accounts:new_password": [people.stranger.pk],
         "accounts:role": [people.stranger.pk],
         "accounts:deactivate": [people.stranger.pk],
@@ -130,6 +157,8 @@ def addresses(campaign: Campaign, people: People) -> dict[str, str]:
             "annotate:campaign_new",
         ):
             arguments[name] = [campaign.pk]
+    for name in ("compare", "undo", "upcoming", "history", "read_guidelines", "onboarding_again"):
+        arguments[f"annotate:{name}"] = [campaign.pk]
     arguments["annotate:export_new"] = [campaign.pk]
     return {name: reverse(name, args=arguments.get(name, [])) for name in TABLE}
 
@@ -140,7 +169,7 @@ def status(client: Client, name: str, address: str) -> int:
     return client.get(address).status_code
 
 
-@pytest.mark.parametrize("name", sorted(set(TABLE) - {"login", "logout"}))
+@pytest.mark.parametrize("name", sorted(name for name in TABLE if TABLE[name] != OPEN))
 def test_who_is_let_in(name: str, addresses: dict[str, str], people: People) -> None:
     rule, address = TABLE[name], addresses[name]
     anonymous = Client().get(address) if name not in POST_ONLY else Client().post(address)

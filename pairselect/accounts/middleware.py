@@ -4,7 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -17,7 +17,8 @@ def by_htmx(request: HttpRequest) -> bool:
 class HtmxLoginMiddleware:
     """Answer a lost login with a whole-page redirect, not with a login form inside a pane.
 
-    The person returns to the page that they were on, not to the fragment's address.
+    The person returns to the page that they were on, not to the fragment's address. A script that
+    asks for JSON is told so by the status, 401.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -26,10 +27,14 @@ class HtmxLoginMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         login = resolve_url(settings.LOGIN_URL)
-        htmx = getattr(request, "htmx", None)
-        if not htmx or not isinstance(response, HttpResponseRedirect):
+        if not isinstance(response, HttpResponseRedirect):
             return response
         if urlsplit(response.url).path != login:
+            return response
+        if request.headers.get("Accept") == "application/json":
+            return JsonResponse({"outcome": "login"}, status=401)
+        htmx = getattr(request, "htmx", None)
+        if not htmx:
             return response
         page = htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL)
         return HttpResponseClientRedirect(f"{login}?{urlencode({'next': page})}")

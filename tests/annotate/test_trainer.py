@@ -1,5 +1,6 @@
 """The file in the hands of the real loader and the real trainer."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from annotate.models import Campaign
+from tests.annotate.giving import answer_next
 from tests.conftest import People, give, make_campaign
 
 pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("ignore")]
@@ -41,13 +43,13 @@ def export(campaign: Campaign, folder: Path, form: str) -> Any:
     )
 
 
-def take_a_step(dataset: Any, model: str, folder: Path) -> Any:
+def take_a_step(dataset: Any, model: str, folder: Path, kind: str = "DPO") -> Any:
+    import trl
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import DPOConfig, DPOTrainer
 
-    trainer = DPOTrainer(
+    trainer = getattr(trl, f"{kind}Trainer")(
         model=AutoModelForCausalLM.from_pretrained(model),
-        args=DPOConfig(
+        args=getattr(trl, f"{kind}Config")(
             output_dir=str(folder / "run"),
             max_steps=1,
             per_device_train_batch_size=4,
@@ -99,3 +101,66 @@ def test_the_standard_prompt_is_the_text_that_the_model_was_given(
         )
         assert row["prompt"] == expected
         assert row["chosen"] == given["chosen"][0]["content"]
+
+
+@pytest.fixture
+def edited(people: People, tiny_model: str) -> Campaign:
+    campaign = make_campaign(people.anna, prompts=6, edits=True, strengths=2, criteria=["Clear"])
+    campaign.design.pool.variants.update(model=tiny_model)
+    for choice in ("left", "tie", "both_bad", "right"):
+        answer_next(
+            campaign,
+            people.anna,
+            choice,
+            edit=f"An edit where {choice} was said.",
+            edit_of="right" if choice == "right" else "left",
+            strength=2 if choice in ("left", "right") else None,
+            criteria={"Clear": "left"},
+            reason="So that it is clear.",
+            active_seconds=4.0,
+        )
+    answer_next(campaign, people.anna, "left")
+    return campaign
+
+
+def test_dpo_trainer_takes_a_step_on_edits(
+    edited: Campaign, tmp_path: Path, tiny_model: str
+) -> None:
+    dataset = export(edited, tmp_path, "edits")
+    assert set(dataset.column_names) == {"prompt", "chosen", "rejected", "metadata"}
+    assert [row["metadata"]["rejected_is"] for row in dataset] == (
+        ["base", "other", "base", "other", "base", "base", "other"]
+    )
+    trainer, result, moved = take_a_step(dataset, tiny_model, tmp_path)
+    assert result.training_loss == pytest.approx(0.6931, abs=1e-3)  # log 2: policy = reference
+    assert moved > 0
+    assert len(trainer.train_dataset) == 7
+
+
+def test_sft_trainer_takes_a_step_on_the_edited_texts_alone(
+    edited: Campaign, tmp_path: Path, tiny_model: str
+) -> None:
+    from transformers import AutoTokenizer
+
+    dataset = export(edited, tmp_path, "sft")
+    assert set(dataset.column_names) == {"prompt", "completion", "metadata"}
+    assert dataset.num_rows == 4
+    trainer, result, moved = take_a_step(dataset, tiny_model, tmp_path, kind="SFT")
+    assert result.global_step == 1
+    assert moved > 0
+    assert len(trainer.train_dataset) == 4
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    for given, tokens in zip(dataset, trainer.train_dataset, strict=True):
+        learnt = [one for one in tokens["labels"] if one != -100]
+        assert given["completion"][0]["content"] in tokenizer.decode(learnt)
+        assert given["prompt"][0]["content"] not in tokenizer.decode(learnt)
+
+
+def test_the_loader_reads_what_a_label_says(edited: Campaign, tmp_path: Path) -> None:
+    rows = [row["metadata"] for row in export(edited, tmp_path, "trl")]
+    assert [row["edited"] for row in rows] == [True, True, False]
+    assert [row["margin"] for row in rows] == [2, 2, None]
+    assert [row["strength"] for row in rows] == ["much better", "much better", None]
+    assert [json.loads(row["criteria"]) for row in rows] == (
+        [{"Clear": "chosen"}, {"Clear": "rejected"}, {}]
+    )

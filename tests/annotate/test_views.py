@@ -1,18 +1,30 @@
-"""The comparison page as a browser without JavaScript sees it, and as htmx does."""
+"""The comparison page as a browser without JavaScript has it, and what its script is told."""
 
+import json
 import re
 import uuid
+from html import unescape
+from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from annotate.models import Campaign, Comparison, Judgement
-from pairselect.pools.models import Completion
-from tests.conftest import People, make_campaign
+from annotate.addresses import id_of, word_of
+from annotate.forms.answers import criterion_field
+from annotate.guidelines import change_guidelines
+from annotate.models import Campaign, Comparison, Flag, Gold, Judgement
+from pairselect.pools.models import Completion, Prompt
+from tests.annotate.giving import gold_for, repeat
+from tests.conftest import People, give, make_campaign
 
-HTMX = {"HX-Request": "true"}
+JSON = {"Accept": "application/json"}
+
+
+def page_of(client: Client, campaign: Campaign) -> str:
+    return client.get(f"/work/{campaign.pk}/").content.decode()
 
 
 def hidden(page: str, name: str) -> str:
@@ -21,16 +33,29 @@ def hidden(page: str, name: str) -> str:
     return found.group(1)
 
 
-def action(page: str) -> str:
-    found = re.search(r'action="(/work/\d+/\d+/answer/)"', page)
+def address(page: str, what: str = "answer") -> str:
+    found = re.search(rf'action="(/work/\d+/\w+/{what}/)"', page)
     assert found
     return found.group(1)
 
 
-def post(client: Client, page: str, choice: str, **headers: str):  # type: ignore[no-untyped-def]
-    return client.post(
-        action(page), {"choice": choice, "token": hidden(page, "token")}, headers=headers
-    )
+def post(client: Client, page: str, choice: str, **sent: Any) -> HttpResponse:
+    sent = {"choice": choice, "token": hidden(page, "token"), "skip_reason": "other"} | sent
+    return client.post(address(page), sent)
+
+
+def ask(client: Client, where: str, **sent: Any) -> dict[str, Any]:
+    """What the script is told."""
+    response = client.post(where, sent, headers=JSON)
+    assert response.status_code == 200, response.content
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def token_in(sheet: str) -> str:
+    found = re.search(r'data-token="([^"]+)"', sheet)
+    assert found
+    return found.group(1)
 
 
 @pytest.fixture
@@ -38,8 +63,14 @@ def anna(people: People, campaign: Campaign) -> Client:
     return people.client(people.anna)
 
 
+@pytest.fixture
+def long(people: People) -> Campaign:
+    """Plenty for two."""
+    return make_campaign(people.anna, people.ben, prompts=20, name="long")
+
+
 def test_the_page_is_a_plain_form(anna: Client, campaign: Campaign) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    page = page_of(anna, campaign)
     buttons = re.findall(r'<button[^>]*type="submit"[^>]*name="choice" value="(\w+)"', page)
     assert sorted(buttons) == ["both_bad", "left", "right", "skip", "tie"]
     assert "Question number 0?" in page
@@ -52,19 +83,30 @@ def test_the_shown_order_is_the_stored_one(people: People) -> None:
     client = people.client(people.anna)
     orders = set()
     for _ in range(12):
-        page = client.get(f"/work/{campaign.pk}/").content.decode()
+        page = page_of(client, campaign)
         comparison = Comparison.objects.get(lease=hidden(page, "token"))
         assert (page.index("Answer 0 to") < page.index("Answer 1 to")) == comparison.first_on_left
         orders.add(comparison.first_on_left)
         post(client, page, "left")
+        assert Judgement.objects.latest("pk").first_on_left == comparison.first_on_left
     assert orders == {True, False}
 
 
 def test_models_are_not_named(anna: Client, campaign: Campaign) -> None:
     Completion.objects.update(model="another-secret-model")
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    page = page_of(anna, campaign)
     assert "a-model-that-nobody-sees" not in page
     assert "another-secret-model" not in page
+
+
+def test_names_in_the_texts_are_masked_where_the_campaign_says(people: People) -> None:
+    campaign = make_campaign(people.anna, edits=True, mask_identities=True)
+    Completion.objects.update(text="I am a-model-that-nobody-sees. Ask.")
+    client = people.client(people.anna)
+    state = json.dumps(ask(client, f"/work/{campaign.pk}/upcoming/"))
+    for found in (page_of(client, campaign), state):
+        assert "I am " in found
+        assert "a-model-that-nobody-sees" not in found
 
 
 def test_system_prompts_and_turns_are_shown_as_such(anna: Client, campaign: Campaign) -> None:
@@ -76,7 +118,7 @@ def test_system_prompts_and_turns_are_shown_as_such(anna: Client, campaign: Camp
         {"role": "user", "content": "Why?"},
     ]
     prompt.save()
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    page = page_of(anna, campaign)
     roles = re.findall(r'data-role="(\w+)"', page)
     assert roles == ["system", "user", "assistant", "user"]
     assert page.index("Answer in rhymes.") < page.index("Why?")
@@ -86,106 +128,273 @@ def test_system_prompts_and_turns_are_shown_as_such(anna: Client, campaign: Camp
 def test_an_answer_is_stored_and_leads_on(
     anna: Client, campaign: Campaign, people: People, choice: str
 ) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
-    comparison = Comparison.objects.get(lease=hidden(page, "token"))
-    response = post(anna, page, choice)
+    response = post(anna, page_of(anna, campaign), choice, reason="So.")
     assert response.headers["Location"] == f"/work/{campaign.pk}/"
     judgement = Judgement.objects.get()
     assert (judgement.choice, judgement.annotator) == (choice, people.anna)
-    assert judgement.first_on_left == comparison.first_on_left
-    assert "Question number 1?" in anna.get(f"/work/{campaign.pk}/").content.decode()
+    assert (judgement.reason, judgement.strength) == ("So.", None)
+    assert "Question number 1?" in page_of(anna, campaign)
 
 
-def test_htmx_gets_the_next_pair_alone(anna: Client, campaign: Campaign) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
-    part = post(anna, page, "left", **HTMX).content.decode()
-    assert part.strip().startswith('<div class="desk"')
-    assert "<html" not in part
-    assert "Question number 1?" in part
+def test_all_that_is_asked_is_stored(people: People) -> None:
+    campaign = make_campaign(people.anna, strengths=3, criteria=["Truth", "Tone"], edits=True)
+    change_guidelines(campaign, "Be kind.")
+    client = people.client(people.anna)
+    page = page_of(client, campaign)
+    sent = {
+        criterion_field("Truth"): "left",
+        criterion_field("Tone"): "same",
+        "reason": "a\r\nb",
+        "edit": "Better.",
+        "edit_of": "right",
+        "guideline": hidden(page, "guideline"),
+        "seconds": "20.5",
+        "active_seconds": "30",
+    }
+    assert post(client, page, "right:3", **sent).status_code == 302
+    stored = Judgement.objects.get()
+    assert (stored.choice, stored.strength, stored.reason) == ("right", 3, "a\nb")
+    assert stored.criteria == {"Truth": "left", "Tone": "same"}
+    assert (stored.seconds, stored.active_seconds) == (20.5, 20.5)
+    assert stored.guideline == campaign.guidelines.get()
+    assert (stored.edit.text, stored.edit.of_first) == ("Better.", not stored.first_on_left)
+
+
+# What the script is told
+
+
+def test_the_script_gets_what_it_does_not_have(anna: Client, long: Campaign) -> None:
+    first = hidden(page_of(anna, long), "token")
+    state = ask(anna, f"/work/{long.pk}/upcoming/", have=[first])
+    assert len(state["held"]) == 3
+    assert state["held"][0] == first
+    assert [token_in(sheet) for sheet in state["sheets"]] == state["held"][1:]
+    assert [sheet.strip()[:16] for sheet in state["sheets"]] == ['<div class="desk'] * 2
+    again = ask(anna, f"/work/{long.pk}/upcoming/", have=state["held"])
+    assert (again["held"], again["sheets"]) == (state["held"], [])
+    fresh = ask(anna, f"/work/{long.pk}/upcoming/")
+    assert [token_in(sheet) for sheet in fresh["sheets"]] == state["held"]
+
+
+def test_an_answer_brings_the_one_after_the_next(anna: Client, long: Campaign) -> None:
+    page = page_of(anna, long)
+    held = ask(anna, f"/work/{long.pk}/upcoming/", have=[hidden(page, "token")])["held"]
+    state = ask(anna, address(page), choice="left", token=held[0], have=held[1:])
+    assert state["outcome"] == "stored"
+    assert state["held"][:2] == held[1:]
+    assert [token_in(sheet) for sheet in state["sheets"]] == state["held"][2:]
+    assert state["last"] == Judgement.objects.get().pk
+    shown = Comparison.objects.get(lease=held[1])
+    assert shown.shown_at is not None  # the page shows it by now
+    assert Comparison.objects.get(lease=held[2]).shown_at is None
+
+
+@pytest.mark.parametrize("have", [["x" * 10_000], [""], ["\0"], ["not-a-lease"] * 5_00])
+def test_nonsense_among_the_leases_does_no_harm(
+    anna: Client, long: Campaign, have: list[str]
+) -> None:
+    assert len(ask(anna, f"/work/{long.pk}/upcoming/", have=have)["sheets"]) == 3
 
 
 def test_a_double_submit_leads_on_with_one_label(anna: Client, campaign: Campaign) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
-    first = post(anna, page, "left", **HTMX).content.decode()
-    second = post(anna, page, "left", **HTMX).content.decode()
-    assert hidden(first, "token") == hidden(second, "token")
+    page = page_of(anna, campaign)
+    sent = {"choice": "left", "token": hidden(page, "token")}
+    first, second = ask(anna, address(page), **sent), ask(anna, address(page), **sent)
+    assert (first["outcome"], second["outcome"]) == ("stored", "repeated")
+    assert first["held"] == second["held"]
     assert Judgement.objects.count() == 1
 
 
 def test_another_choice_for_an_answered_pair_says_that_the_first_stands(
     anna: Client, campaign: Campaign
 ) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    page = page_of(anna, campaign)
     post(anna, page, "left")
     post(anna, page, "right")
-    assert "first answer had been stored" in anna.get(f"/work/{campaign.pk}/").content.decode()
+    assert "first answer had been stored" in page_of(anna, campaign)
+    assert "first answer had been stored" not in page_of(anna, campaign)  # said once
     assert Judgement.objects.get().choice == "left"
 
 
 def test_an_answer_to_a_pair_that_was_passed_on_is_refused_in_words(
     anna: Client, campaign: Campaign
 ) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    page = page_of(anna, campaign)
     Comparison.objects.update(annotator=None, lease=None, leased_until=None)
-    part = post(anna, page, "left", **HTMX).content.decode()
-    assert "this answer was not stored" in part
+    state = ask(anna, address(page), choice="left", token=hidden(page, "token"))
+    assert state["outcome"] == "passed on"
+    assert "this answer was not stored" in state["notice"]
     assert Judgement.objects.count() == 0
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"choice": "left"}, {"choice": "best", "token": str(uuid.uuid4())}]
+    "data",
+    [
+        {},
+        {"choice": "left"},
+        {"choice": "best", "token": str(uuid.uuid4())},
+        {"choice": "skip", "token": str(uuid.uuid4())},
+        {"choice": "left", "token": str(uuid.uuid4()), "reason": "a\0b"},
+    ],
 )
-def test_nonsense_is_not_an_answer(anna: Client, campaign: Campaign, data: dict[str, str]) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
-    response = anna.post(action(page), data, headers=HTMX)
-    assert "That was not an answer" in response.content.decode()
+def test_nonsense_is_refused_in_words(
+    anna: Client, campaign: Campaign, data: dict[str, str]
+) -> None:
+    page = page_of(anna, campaign)
+    response = anna.post(address(page), data, headers=JSON)
+    assert response.status_code == 422
+    notice = response.json()["notice"]
+    assert response.json() == {"outcome": "refused", "notice": notice}
+    assert anna.post(address(page), data).headers["Location"] == f"/work/{campaign.pk}/"
+    assert notice in unescape(page_of(anna, campaign))
     assert Judgement.objects.count() == 0
 
 
+def test_new_guidelines_come_with_the_next_answer(anna: Client, campaign: Campaign) -> None:
+    change_guidelines(campaign, "Be kind.")
+    page = page_of(anna, campaign)
+    known = hidden(page, "guideline")
+    where = f"/work/{campaign.pk}/upcoming/"
+    assert "guidelines" not in ask(anna, where, guideline=known)
+    change_guidelines(campaign, "Be brief.")
+    assert "Be brief." in ask(anna, where, guideline=known)["guidelines"]
+
+
 def test_undo_by_page(anna: Client, campaign: Campaign) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
-    post(anna, page, "left")
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
-    undo = {"judgement": hidden(page, "judgement")}
-    part = anna.post(f"/work/{campaign.pk}/undo/", undo, headers=HTMX).content.decode()
-    assert "Question number 0?" in part
+    post(anna, page_of(anna, campaign), "left", reason="So.")
+    undo = {"judgement": hidden(page_of(anna, campaign), "judgement")}
+    assert anna.post(f"/work/{campaign.pk}/undo/", undo).headers["Location"] == (
+        f"/work/{campaign.pk}/"
+    )
+    assert "Question number 0?" in page_of(anna, campaign)
     assert Judgement.objects.get().withdrawn_at is not None
+
+
+def test_undo_by_the_script_brings_the_answer_along(anna: Client, campaign: Campaign) -> None:
+    post(anna, page_of(anna, campaign), "tie", reason="A < B & C")
+    page = page_of(anna, campaign)
+    where = f"/work/{campaign.pk}/undo/"
+    state = ask(anna, where, judgement=hidden(page, "judgement"), have=[hidden(page, "token")])
+    assert (state["outcome"], state["last"]) == ("undone", None)
+    [sheet] = state["sheets"]
+    assert token_in(sheet) == state["held"][0]
+    earlier = re.search(r'data-earlier="([^"]+)"', sheet)
+    assert earlier
+    assert json.loads(unescape(earlier.group(1)))["reason"] == "A < B & C"
+    again = ask(anna, where, judgement=hidden(page, "judgement"))
+    assert again["outcome"] == "refused"
+    assert "cannot be taken back" in again["notice"]
+    for number in ("", "x", "0", "9" * 30):
+        assert ask(anna, where, judgement=number)["outcome"] == "refused"
 
 
 def test_the_end_is_said(anna: Client, campaign: Campaign) -> None:
     for _ in range(3):
-        post(anna, anna.get(f"/work/{campaign.pk}/").content.decode(), "tie")
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
-    assert "Nothing left for you here" in page
-    assert "3 of 3" in page
+        post(anna, page_of(anna, campaign), "tie")
+    response = anna.get(f"/work/{campaign.pk}/")
+    assert response.context["sheet"] is None
+    assert response.context["is_complete"]
+    state = ask(anna, f"/work/{campaign.pk}/upcoming/")
+    assert (state["held"], state["sheets"]) == ([], [])
 
 
-@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_lost_login_is_told_by_the_status(anna: Client, campaign: Campaign) -> None:
+    page = page_of(anna, campaign)
+    anna.logout()
+    sent = {"choice": "left", "token": hidden(page, "token")}
+    for where in (address(page), f"/work/{campaign.pk}/upcoming/", f"/work/{campaign.pk}/undo/"):
+        response = anna.post(where, sent, headers=JSON)
+        assert (response.status_code, response.json()) == (401, {"outcome": "login"})
+        assert anna.post(where, sent).status_code == 302
+    assert not Judgement.objects.exists()
+
+
+# Flags
+
+
+def test_a_flag_is_stored_and_the_pair_stays(
+    anna: Client, campaign: Campaign, people: People
+) -> None:
+    page = page_of(anna, campaign)
+    state = ask(anna, address(page, "flag"), kind="broken", note="cut off")
+    assert state["outcome"] == "flagged"
+    assert state["held"][0] == hidden(page, "token")
+    stored = Flag.objects.get()
+    assert (stored.kind, stored.note, stored.annotator) == ("broken", "cut off", people.anna)
+    assert not Judgement.objects.exists()
+    assert anna.post(address(page, "flag"), {}, headers=JSON).status_code == 422
+    Campaign.objects.update(flags=False)
+    response = anna.post(address(page, "flag"), {"kind": "other"}, headers=JSON)
+    assert response.status_code == 422
+    assert "takes no flags" in response.json()["notice"]
+    assert Flag.objects.count() == 1
+
+
+# A campaign that is closed
+
+
+@pytest.mark.parametrize("headers", [{}, JSON])
 def test_an_answer_in_hand_counts_when_the_campaign_is_closed_meanwhile(
     anna: Client, campaign: Campaign, headers: dict[str, str]
 ) -> None:
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    page = page_of(anna, campaign)
     Campaign.objects.update(closed_at=timezone.now())
-    response = post(anna, page, "left", **headers)
+    sent = {"choice": "left", "token": hidden(page, "token")}
+    response = anna.post(address(page), sent, headers=headers)
     assert Judgement.objects.get().choice == "left"
     if headers:
-        assert response.headers["HX-Redirect"] == "/work/"
+        state = response.json()
+        assert (state["outcome"], state["leave"]) == ("stored", "/work/")
+        said = state["notice"]
     else:
         assert response.headers["Location"] == f"/work/{campaign.pk}/"
         assert anna.get(f"/work/{campaign.pk}/").headers["Location"] == "/work/"
-    assert "is closed to you now. Your answers are kept." in anna.get("/work/").content.decode()
+        said = anna.get("/work/").content.decode()
+    assert "is closed to you now. Your answers are kept." in said
 
 
-def test_an_undo_after_the_campaign_was_closed_changes_nothing_and_says_so(
+def test_a_sign_of_life_takes_nobody_off_what_they_are_thinking_about(
     anna: Client, campaign: Campaign
 ) -> None:
-    post(anna, anna.get(f"/work/{campaign.pk}/").content.decode(), "left")
-    page = anna.get(f"/work/{campaign.pk}/").content.decode()
+    page = page_of(anna, campaign)
     Campaign.objects.update(closed_at=timezone.now())
-    undo = {"judgement": hidden(page, "judgement")}
-    response = anna.post(f"/work/{campaign.pk}/undo/", undo, headers=HTMX)
-    assert response.headers["HX-Redirect"] == "/work/"
-    assert Judgement.objects.get().withdrawn_at is None
+    held = [hidden(page, "token")]
+    assert ask(anna, f"/work/{campaign.pk}/upcoming/", have=held) == {"held": held, "sheets": []}
+
+
+def test_the_first_guidelines_of_a_campaign_reach_an_open_page(
+    anna: Client, campaign: Campaign
+) -> None:
+    page = page_of(anna, campaign)
+    sent = {"have": [hidden(page, "token")], "guideline": ""}
+    assert "guideline" not in ask(anna, f"/work/{campaign.pk}/upcoming/", **sent)
+    version = change_guidelines(campaign, "Be kind.")
+    assert version is not None
+    state = ask(anna, f"/work/{campaign.pk}/upcoming/", **sent)
+    assert state["guideline"] == version.pk
+    assert "Be kind." in state["guidelines"]
+
+
+def test_an_answer_of_nothing_is_said_to_be_empty(anna: Client, campaign: Campaign) -> None:
+    Completion.objects.filter(index=0).update(text=" \n")
+    assert page_of(anna, campaign).count("This answer is empty.") == 1
+
+
+def test_nothing_is_undone_or_revised_after_the_campaign_was_closed(
+    anna: Client, campaign: Campaign
+) -> None:
+    post(anna, page_of(anna, campaign), "left")
+    given = Judgement.objects.get()
+    undo = hidden(page_of(anna, campaign), "judgement")
+    Campaign.objects.update(closed_at=timezone.now())
+    state = ask(anna, f"/work/{campaign.pk}/undo/", judgement=undo)
+    assert state["leave"] == "/work/"
+    where = f"/work/{campaign.pk}/{word_of(given.comparison_id)}/"
+    assert anna.get(where).status_code == 404
+    sent = {"choice": "right", "token": uuid.uuid4(), "replaces": given.pk}
+    state = ask(anna, f"{where}answer/", **sent)
+    assert (state["outcome"], state["leave"]) == ("passed on", "/work/")
+    assert [(one.choice, one.withdrawn_at) for one in Judgement.objects.all()] == [("left", None)]
 
 
 def test_a_closed_campaign_gives_out_nothing_more(campaign: Campaign, people: People) -> None:
@@ -195,33 +404,122 @@ def test_a_closed_campaign_gives_out_nothing_more(campaign: Campaign, people: Pe
     assert campaign.comparisons.filter(annotator=people.ben).count() == 0
 
 
+# What is not theirs
+
+
 def test_a_comparison_of_another_campaign_is_not_found(
     anna: Client, campaign: Campaign, people: People
 ) -> None:
     other = make_campaign(people.stranger, name="other")
-    comparison = other.comparisons.first()
-    assert comparison is not None
-    response = anna.post(f"/work/{campaign.pk}/{comparison.pk}/answer/", {"choice": "left"})
-    assert response.status_code == 404
-    assert anna.get(f"/work/{other.pk}/").status_code == 404
+    word = word_of(other.comparisons.all()[0].pk)
+    for where in (f"/work/{campaign.pk}/{word}/", f"/work/{other.pk}/{word}/"):
+        for what in ("answer/", "flag/"):
+            sent = {"choice": "left", "token": uuid.uuid4(), "kind": "other"}
+            assert anna.post(f"{where}{what}", sent).status_code == 404
+        assert anna.get(where).status_code == 404
+    for what in ("", "history/"):
+        assert anna.get(f"/work/{other.pk}/{what}").status_code == 404
 
 
-@pytest.mark.parametrize("prompts", [1, 30])
-def test_the_page_costs_the_same_however_long_the_queue(
-    people: People, prompts: int, django_assert_num_queries: DjangoAssertNumQueries
+def test_the_comparison_of_another_person_is_not_to_be_had(
+    anna: Client, campaign: Campaign, people: People
 ) -> None:
-    campaign = make_campaign(people.anna, prompts=prompts)
+    bens = give(campaign, people.ben, "left")
+    held = people.client(people.ben).get(f"/work/{campaign.pk}/").context["sheet"]
+    for where in (
+        f"/work/{campaign.pk}/{word_of(bens.comparison_id)}/",
+        held.answer_url.removesuffix("answer/"),
+    ):
+        assert anna.get(where).status_code == 404
+        assert anna.post(f"{where}flag/", {"kind": "other"}).status_code == 404
+        for lease in (held.token, bens.lease, uuid.uuid4()):
+            for replaces in ("", bens.pk):
+                sent = {"choice": "right", "token": lease, "replaces": replaces}
+                state = ask(anna, f"{where}answer/", **sent)
+                assert state["outcome"] == "passed on"
+    assert list(Judgement.objects.values_list("pk", "withdrawn_at")) == [(bens.pk, None)]
+    assert not Flag.objects.exists()
+
+
+@pytest.mark.parametrize("word", ["1", "a" * 13, "7" * 13, "A" * 13, "0" * 13, "a" * 14])
+def test_an_address_that_names_nothing_is_not_found(
+    anna: Client, campaign: Campaign, word: str
+) -> None:
+    assert anna.get(f"/work/{campaign.pk}/{word}/").status_code == 404
+
+
+def test_addresses_come_back_as_the_ids_they_were_made_of() -> None:
+    ids = [*range(1, 200), 2**31, 2**32 - 1, 2**32, 2**63 - 1]
+    words = [word_of(pk) for pk in ids]
+    assert [id_of(word) for word in words] == ids
+    assert len(set(words)) == len(ids)
+    for letter in range(12):  # neighbours have nothing in common
+        assert len({word[letter] for word in words}) > 16
+
+
+# Checks
+
+
+@pytest.mark.parametrize("kind", ["repeat", "gold"])
+def test_nothing_tells_a_check_from_the_others(people: People, kind: str) -> None:
+    """Page, JSON and addresses, with all texts the same, but for numbers and tokens."""
+    seen = {}
+    for name in ("label", kind):
+        campaign = make_campaign(people.anna, prompts=20, name=f"campaign {len(seen)}")
+        given = give(campaign, people.anna, "left")
+        if name == "repeat":
+            repeat(given)
+        elif name == "gold":
+            gold_for(campaign, people.anna)
+        messages = [{"role": "user", "content": "2 + 2?"}]
+        Prompt.objects.update(messages=messages)
+        Completion.objects.update(text="4")
+        Gold.objects.update(messages=messages, better="4", worse="4")
+        client = people.client(people.anna)
+        page = page_of(client, campaign)
+        state = ask(client, f"/work/{campaign.pk}/upcoming/")
+        found = Comparison.objects.get(lease=hidden(page, "token"))
+        assert found.kind == name
+        assert f"/{found.pk}/" not in page + json.dumps(state)
+        post(client, page, "left")
+        history = client.get(f"/work/{campaign.pk}/history/").content.decode()
+        seen[name] = [_plain(text) for text in (page, json.dumps(state), history)]
+    assert seen["label"] == seen[kind]
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "TOKEN", text)
+    text = re.sub(r"/[a-z2-7]{13}/", "/WORD/", text)
+    text = re.sub(r"[A-Za-z0-9]{64}", "CSRF", text)
+    return re.sub(r"\d+", "N", text)
+
+
+# What it costs
+
+
+@pytest.mark.parametrize("prompts", [20, 60])
+@pytest.mark.parametrize("k", [1, 3])
+def test_page_and_answer_cost_the_same_however_long_the_queue(
+    people: People, prompts: int, k: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    campaign = make_campaign(people.anna, people.ben, prompts=prompts, labels_per_pair=k)
+    change_guidelines(campaign, "Be kind.")
     client = people.client(people.anna)
-    client.get(f"/work/{campaign.pk}/")
-    with django_assert_num_queries(10):
+    page = page_of(client, campaign)
+    held = ask(client, f"/work/{campaign.pk}/upcoming/", have=[hidden(page, "token")])["held"]
+    with django_assert_num_queries(15):
         client.get(f"/work/{campaign.pk}/")
+    with django_assert_num_queries(14):
+        ask(client, f"/work/{campaign.pk}/upcoming/", have=held)
+    with django_assert_num_queries(33):
+        ask(client, address(page), choice="left", token=held[0], have=held[1:])
 
 
-def test_work_costs_the_same_however_many_campaigns(
+def test_work_costs_the_same_for_each_campaign(
     people: People, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = people.client(people.anna)
-    for name in ("one", "two", "three"):
+    for number, name in enumerate(("one", "two", "three"), start=1):
         make_campaign(people.anna, name=name)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(4 + 4 * number):
             client.get("/work/")

@@ -13,13 +13,14 @@ from pairselect.jobs.terminal import JobCommand
 
 
 class Command(JobCommand):
-    help = "Write a campaign's labels as a DPO dataset, one JSON object a line."
+    help = "Write a campaign's labels, or its edits, as a dataset: one JSON object a line."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("campaign")
         parser.add_argument("--output", help="the file to write; needed without --enqueue")
-        parser.add_argument("--format", default="trl", choices=list(FORMATS))
+        titles = "; ".join(f"{one.name}: {one.title}" for one in FORMATS.values())
+        parser.add_argument("--format", default="trl", choices=list(FORMATS), help=titles)
 
     def handle(
         self,

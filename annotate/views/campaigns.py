@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotate.actions import (
@@ -12,10 +13,18 @@ from annotate.actions import (
     reopen_campaign,
     work_for_campaign,
 )
+from annotate.asking import Fixed, change_asked, fixed
 from annotate.exports import export_path
-from annotate.forms import AnnotatorsForm, CampaignForm, ExportForm, InstructionsForm
+from annotate.forms.asked import AskedForm
+from annotate.forms.campaigns import AnnotatorsForm, CampaignForm, ExportForm
+from annotate.measures import people_of
 from annotate.models import Campaign, Export
-from annotate.queries import campaigns, counts_by_choice, labels_by_annotator
+from annotate.overview import leaks_of, onboarding_of, open_flags, warnings
+from annotate.queries import (
+    campaigns,
+    counts_by_choice,
+    current_guideline,
+)
 from annotate.rendering import render_markdown
 from annotate.rounds import NoLabels, create_next_round, usable_labels
 from pairselect.accounts.roles import admin_required, signed_in
@@ -65,25 +74,30 @@ def campaign_annotators(request: HttpRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         chosen = form.cleaned_data["annotators"]
         campaign.annotators.set(chosen)
-        names = ", ".join(person.username for person in chosen) or "nobody"
-        messages.success(request, f"Saved. Who compares here: {names}.")
+        names = ", ".join(person.username for person in chosen) or _("nobody")
+        messages.success(request, _("Saved. Who compares here: %(names)s.") % {"names": names})
     else:
-        messages.error(request, f"{form.errors['annotators'][0]} Nothing was saved.")
+        problem = form.errors["annotators"][0]
+        messages.error(request, _("%(problem)s Nothing was saved.") % {"problem": problem})
     return redirect("annotate:campaign", pk=pk)
 
 
 @require_POST
 @admin_required
-def campaign_instructions(request: HttpRequest, pk: int) -> HttpResponse:
-    form = InstructionsForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "The instructions were not saved.")
-        return _campaign_page(request, pk, instructions_form=form)
+def campaign_asked(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask otherwise from now on."""
     campaign = get_object_or_404(Campaign, pk=pk)
-    campaign.instructions = form.cleaned_data["instructions"]
-    campaign.save(update_fields=["instructions"])
-    messages.success(request, "The instructions are saved. Annotators read them from now on.")
-    return redirect("annotate:campaign", pk=pk)
+    form = AskedForm(request.POST, campaign=campaign, fixed=fixed(campaign))
+    if form.is_valid():
+        try:
+            change_asked(campaign, form.asked())
+        except Fixed as problem:
+            form.add_error(problem.field, str(problem))
+        else:
+            messages.success(request, _("Saved. Comparisons ask for it from now on."))
+            return redirect("annotate:campaign", pk=pk)
+    messages.error(request, _("Nothing was saved. See below what is asked."))
+    return _campaign_page(request, pk, asked_form=form)
 
 
 @require_POST
@@ -133,7 +147,7 @@ def export_new(request: HttpRequest, pk: int) -> HttpResponse:
         )
         enqueue_job("export_dataset", export.pk, created_by=person)
     else:
-        messages.error(request, "That is not a format that can be exported. Choose another.")
+        messages.error(request, _("That is not a format that can be exported. Choose another."))
     return redirect("annotate:campaign", pk=pk)
 
 
@@ -143,7 +157,7 @@ def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     export = get_object_or_404(Export, pk=pk, completed_at__isnull=False)
     path = export_path(export)
     if not path.exists():
-        raise Http404("The file is gone from the data folder: export again.")
+        raise Http404(_("The file is gone from the data folder: export again."))
     name = f"{slugify(export.campaign.name) or 'campaign'}-{export.format}-{export.pk}.jsonl"
     return FileResponse(
         path.open("rb"), as_attachment=True, filename=name, content_type="application/jsonl"
@@ -151,21 +165,28 @@ def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _campaign_page(
-    request: HttpRequest, pk: int, *, instructions_form: InstructionsForm | None = None
+    request: HttpRequest, pk: int, *, asked_form: AskedForm | None = None
 ) -> HttpResponse:
     campaign = get_object_or_404(campaigns(), pk=pk)
     exports = list(campaign.exports.all())
     jobs = last_jobs(("export_dataset", one.pk) for one in exports if not one.completed_at)
     with_subjects(jobs.values())
+    guideline = current_guideline(campaign)
     context = {
         "campaign": campaign,
+        "here": "campaign",
+        "flag_count": open_flags(campaign).count(),
+        "warnings": warnings(campaign),
         "job": last_job("open_campaign", pk),
         "choices": counts_by_choice(campaign),
-        "people": labels_by_annotator(campaign),
+        "people": people_of(campaign),
         "annotators_form": AnnotatorsForm(initial={"annotators": campaign.annotators.all()}),
-        "instructions": render_markdown(campaign.instructions),
-        "instructions_form": instructions_form
-        or InstructionsForm(initial={"instructions": campaign.instructions}),
+        "asked_form": asked_form or AskedForm(campaign=campaign, fixed=fixed(campaign)),
+        "guideline": guideline,
+        "guidelines": render_markdown(guideline.text) if guideline else "",
+        # Searching takes seconds: only who asks for it waits.
+        "leaks": leaks_of(campaign) if request.GET.get("identities") else None,
+        "onboarding": onboarding_of(campaign) if campaign.passing_mark is not None else None,
         "export_form": ExportForm(),
         "rounds": campaign.design.rounds.order_by("pk"),
         "exports": [(one, jobs.get(("export_dataset", one.pk))) for one in exports],

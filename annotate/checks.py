@@ -1,0 +1,87 @@
+"""What a person is asked to see how reliably they answer: silent repeats and gold pairs.
+
+Whether the n-th answer of a person is a check, and which, is drawn from the campaign's seed, so a
+reload changes nothing.
+"""
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef
+
+from annotate.draws import draw
+from annotate.models import Campaign, Comparison, Gold, Judgement
+from annotate.queries import answers_of, gold_in_use
+
+REPEAT_AFTER = 12  # other answers, at least, before a pair comes back
+
+Kind = Comparison.Kind
+
+
+def first_on_left(comparison: Comparison, person: User) -> bool:
+    """The side that the pair's first text is shown on, drawn for each comparison and person.
+
+    A repeat shows them the other way round.
+    """
+    if comparison.original is not None:
+        return not comparison.original.first_on_left
+    which = (comparison.kind, comparison.position, comparison.slot, comparison.attempt)
+    return draw(comparison.campaign.seed, "side", *which, person.pk) < 0.5
+
+
+def check_due(campaign: Campaign, person: User, *, number: int) -> Comparison | None:
+    """The check that the person's answer of this 0-based number is, made; mostly None."""
+    luck = draw(campaign.seed, "check", person.pk, number)
+    if luck < campaign.repeat_share:
+        return _repeat(campaign, person, number)
+    if luck < campaign.repeat_share + campaign.gold_share:
+        return _gold(campaign, person, number)
+    return None
+
+
+def _repeat(campaign: Campaign, person: User, number: int) -> Comparison | None:
+    """A pair that the person answered a while ago and that has not come back to them yet."""
+    given = answers_of(campaign, person).order_by("-pk").values_list("pk", flat=True)
+    recent = given[REPEAT_AFTER : REPEAT_AFTER + 1].first()
+    if recent is None:
+        return None
+    repeated = Comparison.objects.filter(original=OuterRef("comparison"), reserved_for=person)
+    candidates = (
+        answers_of(campaign, person)
+        .filter(comparison__kind=Kind.LABEL, pk__lte=recent)
+        .exclude(choice=Judgement.Choice.SKIP)
+        .exclude(Exists(repeated))
+        .order_by("pk")
+    )
+    count = candidates.count()
+    if not count:
+        return None
+    place = int(draw(campaign.seed, "repeat", person.pk, number) * count)
+    original = candidates.select_related("comparison")[place].comparison
+    made, _ = Comparison.objects.get_or_create(
+        original=original,
+        reserved_for=person,
+        defaults={
+            "campaign": campaign,
+            "kind": Kind.REPEAT,
+            "pair_id": original.pair_id,
+            "position": original.position,
+        },
+    )
+    return made
+
+
+def _gold(campaign: Campaign, person: User, number: int) -> Comparison | None:
+    """A gold pair that the person has not had."""
+    had = Comparison.objects.filter(gold=OuterRef("pk"), reserved_for=person)
+    candidates = list(
+        gold_in_use(campaign, Gold.Use.CHECK).exclude(Exists(had)).values_list("pk", flat=True)
+    )
+    if not candidates:
+        return None
+    place = int(draw(campaign.seed, "gold", person.pk, number) * len(candidates))
+    made, _ = Comparison.objects.get_or_create(
+        gold_id=candidates[place],
+        reserved_for=person,
+        attempt=0,
+        defaults={"campaign": campaign, "kind": Kind.GOLD, "position": candidates[place]},
+    )
+    return made
