@@ -10,6 +10,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+SETTLED = 300  # ms: the desk takes nothing within its first 250
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -61,15 +62,29 @@ class Desk:
 
     def ready(self) -> None:
         """Wait until the desk takes an answer, by key too."""
-        self.page.locator("#keys-button:not([hidden])").wait_for(state="attached")
-        self.page.locator("button[name=choice][value=left]:enabled").wait_for()
+        self.page.locator("html[data-ready]").wait_for(state="attached")
+        self.page.locator("#desk:not([aria-busy=true])").wait_for()
+        self.page.wait_for_timeout(SETTLED)
 
     def press(self, key: str) -> None:
         """Answer by key, and wait until the next desk is there."""
-        token = self.page.locator("input[name=token]").input_value()
+        token = self.token()
         self.page.keyboard.press(key)
+        self.next(token)
+
+    def token(self) -> str:
+        return self.page.locator("#answer [name=token]").input_value()
+
+    def next(self, token: str) -> None:
+        """Wait for another comparison than the one that had the token."""
         self.page.wait_for_function(
-            "token => document.querySelector('input[name=token]')?.value !== token", arg=token
+            "token => document.querySelector('#answer [name=token]')?.value !== token", arg=token
+        )
+
+    def sent(self) -> None:
+        """Wait until every answer is stored: none waits in the browser."""
+        self.page.wait_for_function(
+            "() => Object.keys(localStorage).every(key => !key.endsWith(':outbox'))"
         )
 
     def text(self, selector: str) -> str:

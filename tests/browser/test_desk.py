@@ -1,11 +1,8 @@
-"""What only a browser shows: keys, swaps, focus, two tabs, the network gone, hostile text."""
+"""What only a browser shows: keys, swaps, focus. For losses: test_losses, test_connection."""
 
 from collections.abc import Callable
 
-import pytest
-
-from annotate.models import Judgement
-from pairselect.pools.models import Completion
+from annotate.models import Comparison, Judgement
 from tests.browser.conftest import Desk
 from tests.conftest import People, make_campaign
 
@@ -22,60 +19,99 @@ def test_a_round_by_keyboard_alone(people: People, sit: Sit) -> None:
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     seen = []
-    for key in "1209b12112":
+    for key in "1209012112":
         desk.ready()
         seen.append(desk.text(".turn-text"))
         desk.press(key)
-    expected = ["left", "right", "tie", "both_bad", "both_bad", "left", "right", "left", "left"]
-    assert choices() == [*expected, "right"]
+    desk.sent()
+    expected = ["left", "right", "tie", "both_bad", "tie", "left", "right", "left", "left", "right"]
+    assert choices() == expected
     assert len(set(seen)) == 10
     desk.ready()
     assert desk.text("#desk-title") == "Comparison 11"
+    assert "10 today" in desk.text("#pace")
+    desk.page.keyboard.press("1")
+    desk.page.locator(".desk-done").wait_for()
+    assert len(choices()) == 11
     assert desk.console == []  # no error, and nothing that the policy refused
 
 
-def test_undo_by_key_brings_the_pair_back(people: People, sit: Sit) -> None:
-    campaign = make_campaign(people.anna)
+def test_the_next_pair_is_there_before_the_answer_has_arrived(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, prompts=12)
+    desk = sit(people.anna)
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    desk.page.wait_for_timeout(500)
+    desk.page.route("**/answer/", lambda route: None)  # the request never ends
+    desk.press("1")
+    assert desk.text(".turn-text").strip() == "Question number 1?"
+    assert choices() == []
+
+
+def test_undo_by_key_brings_the_pair_back_with_what_was_written(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, prompts=12, criteria=["Honesty"])
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
     first = desk.text(".pane[data-side=left] .prose")
+    desk.page.fill("[name=reason]", "Clearer.")
+    desk.page.locator(".criterion [value=right]").check()
+    desk.page.keyboard.press("Escape")
     desk.press("1")
+    desk.sent()
     desk.ready()
     desk.press("u")
-    desk.ready()
     assert desk.text(".pane[data-side=left] .prose") == first
+    assert desk.page.input_value("[name=reason]") == "Clearer."
+    assert desk.page.locator(".criterion [value=right]").is_checked()
     assert choices() == []
+    assert desk.text("#desk-title") == "Comparison 1"
+    desk.ready()
     desk.press("2")
+    desk.sent()
     assert choices() == ["right"]
+    assert Judgement.objects.get(withdrawn_at=None).reason == "Clearer."
+    desk.ready()
+    assert desk.text(".turn-text").strip() == "Question number 1?"
 
 
 def test_a_key_held_down_or_hit_twice_answers_once(people: People, sit: Sit) -> None:
-    campaign = make_campaign(people.anna, prompts=5)
+    campaign = make_campaign(people.anna, prompts=20)
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
     for _ in range(6):
         desk.page.keyboard.down("1")  # the first press, then the repeats of a held key
     desk.page.keyboard.up("1")
+    desk.page.keyboard.press("1")
     desk.ready()
+    desk.sent()
     assert choices() == ["left"]
 
 
 def test_a_double_click_answers_once(people: People, sit: Sit) -> None:
-    campaign = make_campaign(people.anna, prompts=5)
+    campaign = make_campaign(people.anna, prompts=20)
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
     desk.page.dblclick("button[value=right]")
     desk.ready()
+    desk.sent()
     assert choices() == ["right"]
 
 
-def test_keys_do_not_fire_with_modifiers_or_under_the_help(people: People, sit: Sit) -> None:
+def test_keys_do_not_fire_while_typing_with_modifiers_or_under_the_help(
+    people: People, sit: Sit
+) -> None:
     campaign = make_campaign(people.anna)
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
+    desk.page.keyboard.press("r")
+    desk.page.keyboard.type("1 2 0 9 skip? undo")
+    assert desk.page.input_value("[name=reason]") == "1 2 0 9 skip? undo"
+    desk.page.keyboard.press("Enter")
+    desk.page.keyboard.press("Escape")
     desk.page.keyboard.press("Control+1")
     desk.page.keyboard.press("?")
     assert desk.page.locator("#keys").is_visible()
@@ -86,13 +122,110 @@ def test_keys_do_not_fire_with_modifiers_or_under_the_help(people: People, sit: 
     assert choices() == []
 
 
+def test_enter_on_a_criterion_answers_nothing(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, criteria=["Honesty"])
+    desk = sit(people.anna)
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    desk.page.keyboard.press("c")
+    desk.page.keyboard.press("ArrowRight")
+    desk.page.keyboard.press("Enter")
+    desk.page.wait_for_timeout(300)
+    assert choices() == []
+    desk.press("1")  # keys work from there: nobody types into a criterion
+    desk.sent()
+    assert Judgement.objects.get().criteria == {"Honesty": "same"}
+
+
+def test_a_skip_takes_two_keys_and_gives_its_reason(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, prompts=12)
+    desk = sit(people.anna)
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    desk.page.keyboard.press("s")
+    desk.page.locator("#skip-sheet").wait_for()
+    desk.page.keyboard.press("Escape")
+    desk.page.keyboard.press("1")
+    desk.sent()
+    desk.ready()
+    desk.page.keyboard.press("s")
+    desk.press("2")
+    desk.sent()
+    assert choices() == ["left", "skip"]
+    assert Judgement.objects.get(choice="skip").skip_reason == "language"
+
+
+def test_a_required_reason_is_asked_for_and_sent_with_the_answer(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, prompts=12, reason="required", reason_at=["tie"])
+    desk = sit(people.anna)
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    desk.page.keyboard.press("0")
+    assert desk.page.evaluate("document.activeElement.name") == "reason"
+    assert "needs a reason" in desk.text("#desk-notice")
+    desk.page.keyboard.type("They say the same.")
+    desk.press("Control+Enter")
+    desk.sent()
+    judgement = Judgement.objects.get()
+    assert (judgement.choice, judgement.reason) == ("tie", "They say the same.")
+    desk.ready()
+    desk.press("1")
+    desk.sent()
+    assert choices() == ["tie", "left"]
+
+
+def test_the_better_one_is_edited_by_key(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, prompts=12, edits=True, strengths=2)
+    desk = sit(people.anna)
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    desk.page.keyboard.press("e")
+    desk.page.keyboard.press("1")
+    desk.page.keyboard.type("Better still: ")
+    desk.page.keyboard.press("Escape")
+    desk.page.locator("[data-action=edit][data-edited]").wait_for()
+    desk.page.keyboard.press("4")  # the right one, but the left one was edited
+    assert "of the other side" in desk.text("#desk-notice")
+    desk.press("1")
+    desk.sent()
+    judgement = Judgement.objects.select_related("edit", "comparison").get()
+    assert (judgement.choice, judgement.strength) == ("left", 2)
+    assert judgement.edit.text == f"Better still: {judgement.comparison.left_text}"
+    desk.ready()
+    desk.page.keyboard.press("e")
+    desk.page.keyboard.press("1")
+    desk.page.keyboard.press("Escape")  # looked at and not changed: no edit
+    desk.press("1")
+    desk.sent()
+    assert not hasattr(Judgement.objects.latest("pk"), "edit")
+
+
+def test_a_flag_by_key_leaves_the_comparison_before_its_reader(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna)
+    desk = sit(people.anna)
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    desk.page.keyboard.press("f")
+    desk.page.keyboard.press("2")
+    desk.page.keyboard.type("A phone number")
+    desk.page.keyboard.press("Enter")
+    desk.page.locator("#desk-notice:not([hidden])").wait_for()
+    assert "an admin will see it" in desk.text("#desk-notice")
+    flag = Comparison.objects.get(flags__isnull=False).flags.get()
+    assert (flag.kind, flag.note) == ("personal", "A phone number")
+    assert choices() == []
+    desk.press("1")
+
+
 def test_the_page_works_without_javascript(people: People, sit: Sit) -> None:
     campaign = make_campaign(people.anna)
     desk = sit(people.anna, java_script_enabled=False)
     desk.open(f"/work/{campaign.pk}/")
     desk.page.click("button[value=tie]")
+    desk.page.click(".bar-others button[data-action=skip]")
+    desk.page.locator("[name=skip_reason][value=language]").check()
     desk.page.click("button[value=skip]")
-    desk.page.click("button[name=undo]")
+    desk.page.click("button[data-action=undo]")
     assert choices() == ["tie"]
     assert desk.text(".turn-text").strip() == "Question number 1?"
 
@@ -103,92 +236,26 @@ def test_two_people_at_once_never_see_the_same_pair(people: People, sit: Sit) ->
     seen: list[str] = []
     for desk in desks:
         desk.open(f"/work/{campaign.pk}/")
-    for _ in range(3):
+    for turn in range(3):
         for desk in desks:
             desk.ready()
             seen.append(desk.text(".turn-text"))
         for desk in desks:
             desk.page.keyboard.press("1")
-            desk.page.wait_for_timeout(400)
+            if turn == 2:
+                desk.page.locator(".desk-done").wait_for()
+            else:
+                desk.page.wait_for_timeout(400)
     assert len(set(seen)) == 6
     assert choices() == ["left"] * 6
     for desk in desks:
         assert desk.text("#desk-title") == "Nothing left for you here"
 
 
-def test_two_tabs_of_one_person_store_one_label(people: People, sit: Sit) -> None:
-    campaign = make_campaign(people.anna)
-    first, second = sit(people.anna), sit(people.anna)
-    for desk in (first, second):
-        desk.open(f"/work/{campaign.pk}/")
-        desk.ready()
-    assert first.text(".turn-text") == second.text(".turn-text")
-    first.press("1")
-    second.press("2")
-    second.page.locator(".desk-notice").wait_for()
-    assert "first answer had been stored" in second.text(".desk-notice")
-    assert choices() == ["left"]
-
-
-def test_reload_and_the_back_button_send_nothing_again(people: People, sit: Sit) -> None:
-    campaign = make_campaign(people.anna)
-    desk = sit(people.anna)
-    desk.open("/work/")
-    desk.page.click("a:has-text('Start')")
-    desk.ready()
-    desk.press("1")
-    desk.ready()
-    shown = desk.text(".turn-text")
-    desk.page.reload()
-    desk.ready()
-    assert desk.text(".turn-text") == shown
-    desk.page.go_back()
-    desk.page.go_forward()
-    desk.ready()
-    assert desk.text(".turn-text") == shown
-    assert choices() == ["left"]
-    assert campaign.comparisons.filter(annotator=people.anna, labelled_at=None).count() == 1
-
-
-def test_with_the_network_gone_the_pair_stays_and_the_answer_can_be_given_again(
-    people: People, sit: Sit
-) -> None:
-    campaign = make_campaign(people.anna)
-    desk = sit(people.anna)
-    desk.open(f"/work/{campaign.pk}/")
-    desk.ready()
-    shown = desk.text(".turn-text")
-    desk.context.set_offline(True)
-    desk.page.keyboard.press("1")
-    desk.page.locator("#desk-error:not(:empty)").wait_for()
-    assert "may not have been stored" in desk.text("#desk-error")
-    assert desk.text(".turn-text") == shown
-    assert choices() == []
-    desk.context.set_offline(False)
-    desk.ready()
-    desk.press("1")
-    assert choices() == ["left"]
-
-
-def test_a_session_that_ended_leads_to_the_login_and_back(people: People, sit: Sit) -> None:
-    campaign = make_campaign(people.anna)
-    desk = sit(people.anna)
-    desk.open(f"/work/{campaign.pk}/")
-    desk.ready()
-    desk.context.clear_cookies(name="sessionid")
-    desk.page.keyboard.press("1")
-    desk.page.wait_for_url("**/login/?next=*")
-    desk.page.fill("[name=username]", "anna")
-    desk.page.fill("[name=password]", "secret-enough")
-    desk.page.click("main button[type=submit]")
-    desk.page.wait_for_url(f"**/work/{campaign.pk}/")
-    assert choices() == []
-
-
 def test_focus_is_on_the_desk_after_a_swap_and_the_next_pair_is_announced(
     people: People, sit: Sit
 ) -> None:
-    campaign = make_campaign(people.anna)
+    campaign = make_campaign(people.anna, prompts=12)
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
@@ -196,41 +263,95 @@ def test_focus_is_on_the_desk_after_a_swap_and_the_next_pair_is_announced(
     desk.ready()
     assert desk.page.evaluate("document.activeElement.closest('#desk') !== null")
     desk.page.wait_for_function(
-        "document.querySelector('#desk-live').textContent.startsWith('Comparison 2.')"
+        "() => document.querySelector('#desk-live').textContent.startsWith('Comparison 2.')"
     )
 
 
-HOSTILE = (
-    """<script>window.hit = 1</script><img src=x onerror="window.hit = 1">
-<a href="javascript:window.hit = 1">x</a> [y](javascript:window.hit=1)
-<div style="position:fixed;inset:0" hx-get="/logout/" hx-trigger="load">z</div>
-"""
-    + "W" * 10_000
-)
+def test_an_answer_is_revised_and_the_earlier_one_kept(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, prompts=12)
+    desk = sit(people.anna)
+    desk.open(f"/work/{campaign.pk}/")
+    for key in "12":
+        desk.ready()
+        desk.press(key)
+    desk.sent()
+    desk.page.keyboard.press("h")
+    desk.page.locator("a:has-text('Revise')").last.click()
+    desk.ready()
+    assert desk.text(".turn-text").strip() == "Question number 0?"
+    assert desk.page.locator("[data-given]").first.get_attribute("value") == "left"
+    desk.page.keyboard.press("0")
+    desk.page.locator("#desk-number").wait_for()
+    assert sorted(choices()) == ["right", "tie"]
+    revised = Judgement.objects.get(choice="tie")
+    assert revised.replaces is not None
+    assert (revised.replaces.choice, revised.replaces.withdrawn_at is None) == ("left", False)
 
 
-@pytest.mark.parametrize("width", [1366, 390])
-def test_hostile_text_runs_nothing_and_stays_in_its_pane(
-    people: People, sit: Sit, width: int
-) -> None:
-    campaign = make_campaign(people.anna)
-    Completion.objects.update(text=HOSTILE)
-    desk = sit(people.anna, viewport={"width": width, "height": 768})
+def test_active_seconds_leave_out_a_hidden_tab(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, prompts=12)
+    desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
-    assert desk.page.evaluate("window.hit") is None
-    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    for side in ("left", "right"):
-        box = desk.page.locator(f".pane[data-side={side}]").bounding_box()
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-    assert desk.page.locator(".pane script, .pane img, .pane [style], .pane [hx-get]").count() == 0
-    assert desk.console == []
+    hidden = """state => {
+        Object.defineProperty(document, 'visibilityState', {value: state, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    desk.page.evaluate(hidden, "hidden")
+    desk.page.wait_for_timeout(1500)
+    desk.page.evaluate(hidden, "visible")
+    desk.press("1")
+    desk.sent()
+    judgement = Judgement.objects.get()
+    assert judgement.active_seconds is not None
+    assert judgement.seconds - judgement.active_seconds >= 1.4
+    assert judgement.active_seconds < 1.4
+
+
+def test_new_guidelines_arrive_with_what_changed_and_the_label_knows_them(
+    people: People, sit: Sit
+) -> None:
+    from annotate.guidelines import change_guidelines
+
+    campaign = make_campaign(people.anna, prompts=12)
+    change_guidelines(campaign, "Prefer the shorter one.")
+    desk = sit(people.anna)
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    desk.page.click("button:has-text('I have read them')")
+    desk.page.locator("#guidelines").wait_for(state="hidden")
+    desk.press("1")
+    desk.sent()
+    change_guidelines(campaign, "Prefer the longer one.")
+    desk.ready()
+    desk.press("1")
+    desk.page.locator("#guidelines .changed").wait_for()
+    assert desk.text("#guidelines .changed ins") == "longer"
+    assert desk.text("#guidelines .changed del") == "shorter"
+    desk.ready()
+    desk.press("2")
+    desk.sent()
+    numbers = Judgement.objects.order_by("pk").values_list("guideline__number", flat=True)
+    assert list(numbers) == [1, 1, 2]
+
+
+def test_a_pause_is_proposed_after_long_work(people: People, sit: Sit) -> None:
+    campaign = make_campaign(people.anna, prompts=12, pause_minutes=50)
+    desk = sit(people.anna)
+    desk.page.add_init_script("sessionStorage.setItem('sitting', String(51 * 60 * 1000))")
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    assert not desk.page.locator("#desk-pause").is_visible()
+    desk.press("1")
+    assert "comparing for 51 minutes" in desk.text("#desk-pause")
+    desk.ready()
+    desk.press("1")  # it is a proposal: work goes on
+    desk.sent()
+    assert len(choices()) == 2
 
 
 def test_the_text_has_two_thirds_of_a_small_laptops_height(people: People, sit: Sit) -> None:
-    campaign = make_campaign(people.anna)
+    campaign = make_campaign(people.anna, strengths=3, criteria=["A", "B", "C"], edits=True)
     desk = sit(people.anna, viewport={"width": 1366, "height": 768})
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
@@ -240,3 +361,4 @@ def test_the_text_has_two_thirds_of_a_small_laptops_height(people: People, sit: 
     )
     assert height >= 768 * 2 / 3
     assert desk.page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
+    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -1,0 +1,198 @@
+"""Texts that attack, on the pages as they are: nothing runs, leaves its place or takes the keys."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import ViewportSize
+
+from annotate.answering import flag
+from annotate.guidelines import change_guidelines
+from annotate.leasing import next_comparison
+from annotate.models import Campaign, Flag, Gold, Judgement
+from pairselect.pools.models import Completion, Prompt
+from tests.annotate.giving import answer_next
+from tests.annotate.hostile import HOSTILE
+from tests.browser.conftest import Desk
+from tests.conftest import People, make_campaign
+
+Sit = Callable[..., Desk]
+
+LAPTOP: ViewportSize = {"width": 1366, "height": 768}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+ROLES = ("system", "user")
+TEXTS = list(HOSTILE.values())
+NAME = "<script>window.hit=1</script>\"'><img src=x onerror=window.hit=1>{{ 7*7 }}&lt;b"
+WATCH = """() => {
+  window.refused = [];
+  document.addEventListener("securitypolicyviolation", (event) => {
+    window.refused.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+  });
+}"""
+# What is wrong with any page as it stands; an empty list if nothing.
+WRONG = """() => {
+  const wrong = [...window.refused];
+  if (window.hit !== undefined) wrong.push("something ran");
+  const { scrollWidth, clientWidth } = document.documentElement;
+  if (scrollWidth > clientWidth) wrong.push(`scrolls sideways: ${scrollWidth} of ${clientWidth}`);
+  const own = (address) => new URL(address, location).origin === location.origin;
+  for (const one of document.querySelectorAll("main *")) {
+    const names = one.getAttributeNames();
+    if (one.matches("script, style, link, img, iframe, object, embed, base, meta, audio, video"))
+      wrong.push(`element ${one.outerHTML.slice(0, 99)}`);
+    const acts = one.closest(".job") ? /^(on|data-hx-)/ : /^(on|data-hx-|hx-)/;
+    if (names.some((name) => acts.test(name)))
+      wrong.push(`attributes ${one.outerHTML.slice(0, 99)}`);
+    if (one.matches("form") && !own(one.getAttribute("action") ?? ""))
+      wrong.push("a form that leads away");
+    const ours = "[id], [name], form, input, button:not(.code-copy)";
+    if (one.closest(".prose, .raw-text, .as-written") && one.matches(ours))
+      wrong.push(`in a text: ${one.outerHTML.slice(0, 99)}`);
+  }
+  return wrong;
+}"""
+# What is wrong with the comparison page's frame: panes, and whether the bar can be pressed.
+FRAME = """() => {
+  const wrong = [];
+  for (const pane of document.querySelectorAll(".pane")) {
+    const box = pane.getBoundingClientRect();
+    if (box.left < 0 || box.right > innerWidth + 1) wrong.push("a pane outside the window");
+    const drawn = pane.querySelector(".prose");
+    const left = pane.querySelector(".pane-body").getBoundingClientRect();
+    const inside = drawn.getBoundingClientRect();
+    if (inside.left < left.left - 1 || inside.right > left.right + 1)
+      wrong.push("a text outside its pane");
+  }
+  for (const button of document.querySelectorAll(".bar .answer")) {
+    const { left, top, width, height } = button.getBoundingClientRect();
+    if (!width) continue;
+    const hit = document.elementFromPoint(left + width / 2, top + height / 2);
+    if (!hit || !button.contains(hit)) wrong.push(`${button.textContent.trim()} cannot be pressed`);
+  }
+  const once = document.querySelectorAll("#desk, .bar, #answer, #desk-live, .pane");
+  if (once.length !== 6) wrong.push("a double");
+  return wrong;
+}"""
+
+
+def watched(desk: Desk) -> Desk:
+    desk.page.add_init_script(f"({WATCH})()")
+    return desk
+
+
+def hostile_campaign(people: People) -> tuple[Campaign, int]:
+    """Each text once as a prompt, once on a side, and once on a side of another pair."""
+    pairs = -(-len(TEXTS) // 2)
+    campaign = make_campaign(people.anna, prompts=pairs, edits=True, criteria=["A"], strengths=2)
+    pool = campaign.design.pool
+    for place, prompt in enumerate(pool.prompt_set.prompts.order_by("position")):
+        at = [TEXTS[(2 * place + step) % len(TEXTS)] for step in range(4)]
+        messages = [{"role": role, "content": text} for role, text in zip(ROLES, at, strict=False)]
+        Prompt.objects.filter(pk=prompt.pk).update(messages=messages)
+        for index in range(2):
+            rows = Completion.objects.filter(pool=pool, prompt=prompt, index=index)
+            rows.update(text=at[2 + index])
+    return campaign, pairs
+
+
+def test_the_comparison_page_holds(people: People, sit: Sit) -> None:
+    campaign, pairs = hostile_campaign(people)
+    desk = watched(sit(people.anna, viewport=LAPTOP))
+    desk.open(f"/work/{campaign.pk}/")
+    found: dict[str, list[str]] = {}
+    page = desk.page
+    for place in range(pairs):
+        desk.ready()
+        if place in (0, pairs // 2):
+            page.keyboard.press("d")  # differences on, from the second half on off again
+        for name, size in (("laptop", LAPTOP), ("phone", PHONE)):
+            page.set_viewport_size(size)
+            if wrong := page.evaluate(WRONG) + page.evaluate(FRAME):
+                found[f"{place} {name}"] = sorted(set(wrong))
+                page.evaluate("() => { window.refused = []; delete window.hit; }")
+        page.set_viewport_size(LAPTOP)
+        page.keyboard.press("t")
+        page.keyboard.press("t")
+        if place + 1 < pairs:
+            desk.press("1234"[place % 4])
+    assert found == {}
+    page.keyboard.press("1")
+    page.locator(".desk-done").wait_for()
+    assert Judgement.objects.filter(comparison__campaign=campaign).count() == pairs
+    assert desk.console == []
+
+
+@pytest.fixture
+def besieged(people: People) -> Campaign:
+    """Every name and every text that a person can give, hostile."""
+    for person in (people.anna, people.admin):
+        person.username = f"{person.username}{NAME}"
+        person.save()
+    campaign = make_campaign(
+        people.anna, prompts=len(TEXTS) + 1, name=NAME, criteria=[NAME], passing_mark=0.5
+    )
+    for text in TEXTS[:12]:
+        change_guidelines(campaign, text[:2000], created_by=people.admin)
+    for text in TEXTS:
+        messages = [{"role": "user", "content": text}]
+        Gold.objects.create(
+            campaign=campaign, use="check", messages=messages, better=text, worse=text,
+            explanation=text,
+        )  # fmt: skip
+        answer_next(campaign, people.anna, "left", reason=text[:20_000], criteria={NAME: "left"})
+    comparison = next_comparison(campaign, people.anna)
+    assert comparison is not None
+    for text in TEXTS:
+        flag(comparison, people.anna, kind=Flag.Kind.OTHER, note=text[:2000])
+    return campaign
+
+
+ADMINS = {
+    "home": "/",
+    "people": "/people/",
+    "campaigns": "/campaigns/",
+    "campaign": "/campaigns/{}/",
+    "guidelines": "/campaigns/{}/guidelines/",
+    "gold": "/campaigns/{}/gold/",
+    "flags": "/campaigns/{}/flags/",
+    "design": "/designs/{}/",
+}
+PEOPLES = {"work": "/work/", "history": "/work/{}/history/", "compare": "/work/{}/"}
+
+
+def visit(desk: Desk, pages: dict[str, str], number: int) -> dict[str, list[str]]:
+    """What is wrong with each page, everything on it opened, wide and narrow."""
+    found = {}
+    for name, address in pages.items():
+        desk.page.set_viewport_size(LAPTOP)
+        desk.open(address.format(number))
+        assert desk.page.locator("h1").count() == 1, name
+        desk.page.evaluate(
+            "document.querySelectorAll('details').forEach((one) => { one.open = 1 })"
+        )
+        wrong = desk.page.evaluate(WRONG)
+        desk.page.set_viewport_size(PHONE)
+        wrong += [f"phone: {one}" for one in desk.page.evaluate(WRONG)]
+        if wrong + desk.console:
+            found[name] = sorted({*wrong, *desk.console})
+        desk.console.clear()
+    return found
+
+
+def test_the_admins_pages_hold(people: People, besieged: Campaign, sit: Sit) -> None:
+    desk = watched(sit(people.admin))
+    assert visit(desk, ADMINS, besieged.pk) == {}
+    desk.open(f"/campaigns/{besieged.pk}/gold/")
+    assert desk.text("h1") == "Gold pairs"
+    assert NAME in desk.text(".crumbs")
+
+
+def test_the_annotators_pages_hold(people: People, besieged: Campaign, sit: Sit) -> None:
+    desk = watched(sit(people.anna))
+    assert visit(desk, PEOPLES, besieged.pk) == {}
+    assert desk.text(".desk-campaign") == NAME
+    assert desk.page.locator(".criterion legend").inner_text() == NAME
+    desk.page.keyboard.press("?")
+    assert desk.page.locator("#keys").is_visible()
+    desk.open("/work/")
+    desk.page.click(".user-button")
+    assert NAME in desk.text(".user-panel strong")
