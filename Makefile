@@ -1,5 +1,6 @@
 # make demo   install, load the demo and serve it         (make demo PORT=9000)
 # make test   install what the tests need and run them all
+# make messages   collect the strings to translate and compile the translations (needs gettext)
 PYTHON ?= python3
 PORT ?= 8000
 # Not from the environment, where conda and tcsh put another HOST.
@@ -13,7 +14,7 @@ RUN := .venv/bin/python
 FITS := import importlib.metadata as m; v = m.version("torch").split(".")[:2]; \
 	assert (2, 9) <= tuple(map(int, v)) < (3, 0)
 
-.PHONY: demo serve test check install clean
+.PHONY: demo serve test check messages install clean
 
 demo: install
 	@$(RUN) manage.py migrate --verbosity 0
@@ -25,11 +26,21 @@ serve: install
 	@$(RUN) manage.py serve --host $(HOST) --port $(PORT)
 
 test: .venv/.tested-with
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/.tested-with
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+
+# One file a place, no line numbers: else every edit of the code would change the catalogues.
+MAKE_MESSAGES = $(RUN) manage.py makemessages --locale de --no-wrap --no-obsolete \
+	--add-location file --ignore .venv --ignore data --ignore tests --ignore benchmarks \
+	--ignore static/vendor
+
+messages: .venv/.runs-with
+	$(MAKE_MESSAGES) --domain django
+	$(MAKE_MESSAGES) --domain djangojs
+	$(RUN) manage.py compilemessages --locale de --ignore .venv --ignore data
 
 install: .venv/.runs-with
 

@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec, cast
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext
 
 ADMIN = "admin"
 ANNOTATOR = "annotator"
@@ -42,7 +43,7 @@ def admin_required(
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not is_admin(request.user):
-            raise PermissionDenied("This page is for admins.")
+            raise PermissionDenied(gettext("This page is for admins."))
         return view(request, *args, **kwargs)
 
     return cast("Callable[Concatenate[HttpRequest, P], HttpResponseBase]", guarded)
@@ -51,5 +52,5 @@ def admin_required(
 def signed_in(request: HttpRequest) -> User:
     """The logged-in person. LoginRequiredMiddleware has made sure that there is one."""
     if not isinstance(request.user, User):
-        raise PermissionDenied("Log in first.")
+        raise PermissionDenied(gettext("Log in first."))
     return request.user

@@ -5,12 +5,13 @@ from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from pairselect.accounts.actions import change_role, create_person, reset_password, set_active
 from pairselect.accounts.forms import PersonForm, RoleForm
-from pairselect.accounts.roles import admin_required, role_of, signed_in
+from pairselect.accounts.roles import ADMIN, ANNOTATOR, admin_required, role_of, signed_in
 
 
 @never_cache
@@ -44,9 +45,13 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
     form = RoleForm(request.POST)
     if form.is_valid():
         change_role(user, form.cleaned_data["role"])
-        messages.success(request, f"{user.username} is {form.cleaned_data['role']} now.")
+        said = {
+            ADMIN: gettext("%(name)s is admin now."),
+            ANNOTATOR: gettext("%(name)s is annotator now."),
+        }[form.cleaned_data["role"]]
+        messages.success(request, said % {"name": user.username})
     else:
-        messages.error(request, "That is not a role. Nothing was changed.")
+        messages.error(request, gettext("That is not a role. Nothing was changed."))
     return redirect("accounts:people")
 
 
@@ -55,7 +60,8 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
 def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
     user = _other_person(request, pk)
     set_active(user, active=False)
-    messages.success(request, f"{user.username} cannot log in any more. All answers are kept.")
+    said = gettext("%(name)s cannot log in any more. All answers are kept.")
+    messages.success(request, said % {"name": user.username})
     return redirect("accounts:people")
 
 
@@ -64,7 +70,8 @@ def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
 def reactivate(request: HttpRequest, pk: int) -> HttpResponse:
     user = _other_person(request, pk)
     set_active(user, active=True)
-    messages.success(request, f"{user.username} can log in again, with the password from before.")
+    said = gettext("%(name)s can log in again, with the password from before.")
+    messages.success(request, said % {"name": user.username})
     return redirect("accounts:people")
 
 
@@ -75,7 +82,7 @@ class OwnPassword(PasswordChangeView):
     success_url = reverse_lazy("home")
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password is changed.")
+        messages.success(self.request, gettext("Your password is changed."))
         return super().form_valid(form)
 
 
@@ -86,7 +93,5 @@ def _other_person(request: HttpRequest, pk: int) -> User:
 
 
 def _show_password(request: HttpRequest, user: User, password: str) -> None:
-    messages.success(
-        request,
-        f"The password of {user.username} is {password} — it is shown only this once.",
-    )
+    said = gettext("The password of %(name)s is %(password)s — it is shown only this once.")
+    messages.success(request, said % {"name": user.username, "password": password})

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import floor, log, log10
 
+from django.utils.translation import gettext
+
 from pairselect.designs.facts import CurveFacts
 from pairselect.designs.words import about, figure, in_random_labels
+from pairselect.pools.words import localised, whole
 
 WIDTH, HEIGHT = 640, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 34, 48
@@ -83,11 +86,13 @@ def draw(curve: CurveFacts, budget: int) -> Chart | None:
 
     level = y(curve["chosen"] / unit)
     return Chart(
-        x_ticks=[Tick(x(n), f"{round(n):,}") for n in x.ticks(LEAST_X)],
-        y_ticks=[Tick(y(share), f"{figure(100 * share)}%") for share in y.ticks(LEAST_Y)],
+        x_ticks=[Tick(x(n), whole(round(n))) for n in x.ticks(LEAST_X)],
+        y_ticks=[
+            Tick(y(share), figure(100 * share) + localised("%")) for share in y.ticks(LEAST_Y)
+        ],
         designed=points(curve["budgets"], curve["designed"]),
         uniform=points(numbers, losses),
-        own=_above(x(budget), level, f"your {budget:,}"),
+        own=_above(x(budget), level, gettext("your %(number)s") % {"number": whole(budget)}),
         worth=_beside(x, budget, worth, level),
         knee=_knee(x, y, curve, unit),
         rows=[_row(curve, k, unit, budget) for k in range(len(curve["budgets"]))],
@@ -154,7 +159,8 @@ def _beside(x: _Scale, budget: int, worth: float | None, level: float) -> Mark |
     """The point on the curve of random pairs, its label where neither curve runs."""
     if worth is None:
         return None
-    at, own, label = x(min(max(worth, x.low), x.high)), x(budget), f"{about(worth):,} random"
+    at, own = x(min(max(worth, x.low), x.high)), x(budget)
+    label = gettext("%(number)s random") % {"number": whole(about(worth))}
     if own <= at < WIDTH * 0.66:
         return Mark(at, level, label, at + 10, level - 8, "start")  # above the falling curve
     beside = min(at, own) - 10
@@ -176,4 +182,4 @@ def _knee(x: _Scale, y: _Scale, curve: CurveFacts, unit: float) -> Mark | None:
     if k + 1 < len(budgets):  # straight between points, as the curve is drawn
         share = log(knee / budgets[k]) / log(budgets[k + 1] / budgets[k])
         loss = losses[k] ** (1 - share) * losses[k + 1] ** share
-    return Mark(x(knee), y(loss / unit), f"{knee:,}", 0, 0, "")
+    return Mark(x(knee), y(loss / unit), whole(knee), 0, 0, "")

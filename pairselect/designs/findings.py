@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, ngettext
+
 from pairselect.designs.facts import Diagnostics, FitFacts
 from pairselect.designs.models import Design
-from pairselect.designs.words import count, figure
+from pairselect.designs.words import figure
 from pairselect.pools.models import Pool
+from pairselect.pools.words import localised, whole
 
 # Of what matters: as much as one direction with a tenth of it, and that direction length alone.
 MUCH_LENGTH = 0.1
@@ -42,88 +45,130 @@ def _length(facts: Diagnostics) -> Finding:
     length = facts["length"]
     directions = list(zip(length["correlation"], length["information_share"], strict=True))
     share = sum(part * r**2 for r, part in directions)  # r² of a direction goes with length
-    hint = "of what matters goes with length, counted over "
-    hint += f"{count(len(directions), 'leading direction')}"
+    hint = ngettext(
+        "of what matters goes with length, counted over %(number)s leading direction",
+        "of what matters goes with length, counted over %(number)s leading directions",
+        len(directions),
+    ) % {"number": whole(len(directions))}
     if length["r_squared"] is not None:
-        hint += f"; all features together explain {max(length['r_squared'], 0):.0%} of the length"
+        explained = gettext("all features together explain %(share)s of the length")
+        hint += "; " + explained % {"share": _whole_percent(max(length["r_squared"], 0))}
     advice = ""
     if share >= MUCH_LENGTH:
-        advice = "Labels will tell much about length: watch whether the longer answer always wins."
-    return Finding("Length", f"{share:.0%}", hint, advice)
+        advice = gettext(
+            "Labels will tell much about length: watch whether the longer answer always wins."
+        )
+    return Finding(gettext("Length"), _whole_percent(share), hint, advice)
 
 
 def _duplicates(facts: Diagnostics, *, generated: bool) -> Finding:
     pool = facts["pool"]
     share, equal = pool["near_duplicate_share"], pool["equal_text_share"]
-    hint = "of the pairs; they are never compared" if share else "the features tell all pairs apart"
+    hint = gettext("the features tell all pairs apart")
+    if share:
+        hint = gettext("of the pairs; they are never compared")
     advice = ""
     if share > MANY_DUPLICATES:
-        advice = "The completions are much alike: there is less to choose from than it seems."
+        advice = gettext(
+            "The completions are much alike: there is less to choose from than it seems."
+        )
         if generated:
-            advice = (
+            advice = gettext(
                 "The completions are much alike: a higher temperature would give more to choose."
             )
     if equal:
-        compared = "neither" if share else "are never compared"
-        hint += f". Equal texts, {_percent(equal)} of all pairs, {compared}"
-    return Finding("Near-duplicates", _percent(share), hint, advice)
+        said = gettext("Equal texts, %(share)s of all pairs, are never compared")
+        if share:
+            said = gettext("Equal texts, %(share)s of all pairs, neither")
+        hint += ". " + said % {"share": _percent(equal)}
+    return Finding(gettext("Near-duplicates"), _percent(share), hint, advice)
 
 
 def _ridge(facts: Diagnostics) -> Finding:
     ridge = facts["ridge"]
     at = dict(zip(ridge["factors"], ridge["objective"], strict=True))
-    hint = f"Φ = {figure(at[0.1])} at a tenth of λ, {figure(at[10.0])} at ten times"
+    hint = gettext("Φ = %(low)s at a tenth of λ, %(high)s at ten times") % {
+        "low": figure(at[0.1]),
+        "high": figure(at[10.0]),
+    }
     if ridge["stable"]:
-        return Finding("Ridge", "hardly matters", hint)
-    advice = "Label more pairs, or lower the dimensions: some directions have next to no labels."
-    return Finding("Ridge", "matters", hint, advice)
+        return Finding(gettext("Ridge"), gettext("hardly matters"), hint)
+    advice = gettext(
+        "Label more pairs, or lower the dimensions: some directions have next to no labels."
+    )
+    return Finding(gettext("Ridge"), gettext("matters"), hint, advice)
 
 
 def _directions(facts: Diagnostics) -> Finding:
-    hint = f"{facts['pool']['effective_rank']:.1f} in effect in the pool; "
-    hint += f"the policy varies in {facts['target_rank']:.1f}"
+    hint = gettext("%(pool)s in effect in the pool; the policy varies in %(policy)s") % {
+        "pool": localised(f"{facts['pool']['effective_rank']:.1f}"),
+        "policy": localised(f"{facts['target_rank']:.1f}"),
+    }
     if facts["condition_number"] is not None:
-        hint += f"; condition of M {figure(facts['condition_number'])}"
-    return Finding("Directions", f"{facts['dimension']}", hint)
+        said = gettext("condition of M %(number)s")
+        hint += "; " + said % {"number": figure(facts["condition_number"])}
+    return Finding(gettext("Directions"), f"{facts['dimension']}", hint)
 
 
 def _prompts(facts: Diagnostics) -> Finding:
     spread = facts["allocation"]
     used, without = spread["prompts"] - spread["without"], spread["without"]
-    hint = "each of them has a pair"
+    hint = gettext("each of them has a pair")
     if without:
-        hint = f"{count(without, 'prompt')} {'gets' if without == 1 else 'get'} none"
-    hint += f"; at most {count(spread['maximum'], 'pair')} of one"
+        said = ngettext("%(number)s prompt gets none", "%(number)s prompts get none", without)
+        hint = said % {"number": whole(without)}
+    most = ngettext(
+        "at most %(number)s pair of one", "at most %(number)s pairs of one", spread["maximum"]
+    )
+    hint += "; " + most % {"number": whole(spread["maximum"])}
     advice = ""
     if spread["top_share"] > CROWDED and spread["maximum"] > 1:
-        advice = (
-            f"A tenth of the prompts has {spread['top_share']:.0%} of the pairs: cap the pairs a "
-            "prompt if every prompt should have its say."
-        )
-    return Finding("Prompts", f"{used:,} of {spread['prompts']:,}", hint, advice)
+        advice = gettext(
+            "A tenth of the prompts has %(share)s of the pairs: cap the pairs a prompt if every "
+            "prompt should have its say."
+        ) % {"share": _whole_percent(spread["top_share"])}
+    value = gettext("%(part)s of %(whole)s")
+    value %= {"part": whole(used), "whole": whole(spread["prompts"])}
+    return Finding(gettext("Prompts"), value, hint, advice)
 
 
 def _fit(fit: FitFacts, *, is_set: bool) -> Iterator[Finding]:
-    repeated = fit["labels"] - fit["pairs"]
-    hint = f"on {count(fit['pairs'], 'pair')}" if repeated else "each on a pair of its own"
-    yield Finding("Labels known", f"{fit['labels']:,}", hint)
-    accuracy = "–" if fit["accuracy"] is None else f"{fit['accuracy']:.0%}"
-    hint = f"of these labels, which it was fitted to; −{-fit['log_likelihood']:.3f} nats each, "
-    hint += "where a coin has −0.693"
-    advice = "" if fit["converged"] else "The fit has not converged: take it with caution."
-    yield Finding("Fitted reward agrees", accuracy, hint, advice)
-    hint = "standard deviation of a random pair’s logit, "
-    hint += "as set" if is_set else "chosen by the evidence"
+    hint = gettext("each on a pair of its own")
+    if fit["labels"] > fit["pairs"]:
+        hint = ngettext("on %(number)s pair", "on %(number)s pairs", fit["pairs"])
+        hint %= {"number": whole(fit["pairs"])}
+    yield Finding(gettext("Labels known"), whole(fit["labels"]), hint)
+    accuracy = "–" if fit["accuracy"] is None else _whole_percent(fit["accuracy"])
+    hint = gettext(
+        "of these labels, which it was fitted to; %(number)s nats each, where a coin has %(coin)s"
+    ) % {
+        "number": localised(f"−{-fit['log_likelihood']:.3f}"),
+        "coin": localised("−0.693"),
+    }
+    advice = ""
+    if not fit["converged"]:
+        advice = gettext("The fit has not converged: take it with caution.")
+    yield Finding(gettext("Fitted reward agrees"), accuracy, hint, advice)
+    hint = gettext("standard deviation of a random pair’s logit, chosen by the evidence")
+    if is_set:
+        hint = gettext("standard deviation of a random pair’s logit, as set")
     advice = ""
     if not is_set and fit["prior_sd"] <= HARDLY_SEEN:
-        advice = (
+        advice = gettext(
             "The features hardly see what these labels judge: scores fitted to them are little but "
             "chance. Prefer trace to trace gap, or try other features."
         )
-    yield Finding("Strength of preference", f"{fit['prior_sd']:g}", hint, advice)
+    value = localised(f"{fit['prior_sd']:g}")
+    yield Finding(gettext("Strength of preference"), value, hint, advice)
+
+
+def _whole_percent(share: float) -> str:
+    return localised(f"{share:.0%}")
 
 
 def _percent(share: float) -> str:
     if share == 0:
-        return "none"
-    return f"{share:.1%}" if share >= 0.001 else "under 0.1%"
+        return gettext("none")
+    if share < 0.001:
+        return gettext("under %(share)s") % {"share": localised("0.1%")}
+    return localised(f"{share:.1%}")

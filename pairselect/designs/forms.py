@@ -1,6 +1,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from pairselect.core import STRATEGIES
 from pairselect.designs.grouping import GroupedForm
@@ -13,6 +15,7 @@ from pairselect.pools.queries import (
     finished_scores,
     is_feature_kind,
 )
+from pairselect.pools.words import whole
 
 MOST = 2**31 - 1  # of an integer column
 STRATEGY_CHOICES = [(name, name.replace("_", " ")) for name in STRATEGIES]
@@ -30,84 +33,106 @@ class DesignForm(GroupedForm):
 
     pool = forms.ModelChoiceField(
         Pool.objects.none(),
+        label=_("Pool"),
         error_messages={
-            "invalid_choice": "This pool has no completions to compare; see its page for why."
+            "invalid_choice": _("This pool has no completions to compare; see its page for why.")
         },
     )
-    name = forms.CharField(max_length=100)
+    name = forms.CharField(max_length=100, label=_("Name"))
     budget = forms.IntegerField(
-        min_value=1, max_value=MOST, help_text="How many pairs you will have labelled."
+        min_value=1,
+        max_value=MOST,
+        label=_("Budget"),
+        help_text=_("How many pairs you will have labelled."),
     )
     strategy = forms.ChoiceField(
-        choices=STRATEGY_CHOICES, initial="trace", widget=forms.RadioSelect
+        choices=STRATEGY_CHOICES,
+        initial="trace",
+        label=_("Strategy"),
+        widget=forms.RadioSelect,
     )
     random_share = forms.FloatField(
         min_value=0,
         max_value=100,
         required=False,
         initial=0,
-        label="Random control, % of the budget",
-        help_text="Pairs drawn at random among the others, to measure what the choice is worth.",
+        # xgettext:no-python-format
+        label=_("Random control, % of the budget"),
+        help_text=_("Pairs drawn at random among the others, to measure what the choice is worth."),
     )
     keep = forms.FloatField(
         min_value=1,
         max_value=100,
         required=False,
         initial=30,
-        label="Pairs that trace gap keeps, %",
-        help_text="Those whose scores differ most.",
+        # xgettext:no-python-format
+        label=_("Pairs that trace gap keeps, %"),
+        help_text=_("Those whose scores differ most."),
     )
     scores = forms.CharField(
         max_length=100,
         required=False,
-        label="Scores",
-        help_text="Which of the pool's, by name, where the strategy needs some. Empty: the newest.",
+        label=_("Scores"),
+        help_text=_(
+            "Which of the pool's, by name, where the strategy needs some. Empty: the newest."
+        ),
     )
     max_per_prompt = forms.IntegerField(
         min_value=1,
         max_value=MOST,
         required=False,
-        label="Pairs a prompt, at most",
-        help_text="Empty: as many as the design finds useful.",
+        label=_("Pairs a prompt, at most"),
+        help_text=_("Empty: as many as the design finds useful."),
     )
     method = forms.ChoiceField(
-        choices=Design.Method.choices, initial=Design.Method.EXACT, required=False
+        choices=Design.Method.choices,
+        initial=Design.Method.EXACT,
+        required=False,
+        label=_("Method"),
     )
-    target = forms.ChoiceField(initial=Design.Target.SAMPLES, required=False)
+    target = forms.ChoiceField(initial=Design.Target.SAMPLES, required=False, label=_("Target"))
     feature_kind = KindField(
         choices=[(name, name.replace("_", " ")) for name in FEATURE_KINDS],
         initial=DEFAULT_FEATURES,
         required=False,
-        label="Features",
+        label=_("Features"),
     )
     dimension = forms.IntegerField(
         min_value=1,
         max_value=4096,
         required=False,
-        label="Feature dimensions, at most",
-        help_text="Empty: half the labels of all rounds, 4 to 128.",
+        label=_("Feature dimensions, at most"),
+        help_text=_("Empty: half the labels of all rounds, 4 to 128."),
     )
     ridge = forms.FloatField(
         min_value=1e-9,
         max_value=1e3,
         required=False,
         initial=1e-3,
-        help_text="λ, relative to the pool: keeps directions without labels from deciding. Leave "
-        "it unless “Ridge” on a design’s page says “matters”.",
+        label=_("Ridge"),
+        help_text=_(
+            "λ, relative to the pool: keeps directions without labels from deciding. Leave it "
+            "unless “Ridge” on a design’s page says “matters”."
+        ),
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
     prior_sd = forms.FloatField(
         min_value=1e-3,
         max_value=1e3,
         required=False,
-        label="Expected strength of preference",
+        label=_("Expected strength of preference"),
         # E σ(|u|) with u ~ N(0, s²) is 0.675 at s = 1, 0.778 at 2.
-        help_text="Standard deviation of a random pair’s logit. 1: people prefer the better of two "
-        "random completions 67% of the time; 2: 78%. With it, the design leaves alone what so few "
-        "labels cannot settle. Empty: the ridge alone.",
+        # xgettext:no-python-format
+        help_text=_(
+            "Standard deviation of a random pair’s logit. 1: people prefer the better of two "
+            "random completions 67% of the time; 2: 78%. With it, the design leaves alone what so "
+            "few labels cannot settle. Empty: the ridge alone."
+        ),
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
-    seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0, required=False)
+    seed = forms.IntegerField(
+        min_value=0, max_value=2**63 - 1, initial=0, required=False, label=_("Seed")
+    )
 
     def __init__(self, *args: Any, after: Design | None = None, **kwargs: Any) -> None:
         """``after``: of the next round, whose pool is fixed and whose scores the labels give."""
@@ -168,13 +193,13 @@ class DesignForm(GroupedForm):
             return
         found = choosable_pairs(pool, enough=budget, max_per_prompt=cap, after=self.after)
         if found == 0:
-            left = "left " if self.after else ""
-            self.add_error(None, f"There is no pair {left}to compare in this pool.")
+            none = gettext("There is no pair to compare in this pool.")
+            if self.after:
+                none = gettext("There is no pair left to compare in this pool.")
+            self.add_error(None, none)
         elif found < budget:
-            pairs = f"{found:,} pair{'' if found == 1 else 's'}"
-            left = " left" if self.after else ""
-            under = " under that cap" if cap else ""
-            self.add_error("budget", f"The pool has {pairs}{left}{under}; ask for no more.")
+            said = _too_few(found, left=self.after is not None, capped=bool(cap))
+            self.add_error("budget", said % {"number": whole(found)})
 
     def _check_scores(self, pool: Pool, strategy: str | None, name: str) -> ScoreSet | None:
         """The scores that the strategy will look at, if it needs any."""
@@ -183,15 +208,44 @@ class DesignForm(GroupedForm):
         found = list(finished_scores(pool))
         named = next((one for one in found if one.name == name), None) if name else None
         if name and named is None:
-            have = ", ".join(f"“{one.name}”" for one in found) or "none"
-            self.add_error("scores", f"The pool has no scores named “{name}”; it has {have}.")
+            quoted = gettext("“%(name)s”")
+            have = ", ".join(quoted % {"name": one.name} for one in found) or gettext("none")
+            said = gettext("The pool has no scores named “%(name)s”; it has %(others)s.")
+            self.add_error("scores", said % {"name": name, "others": have})
         elif not found and pool.completed_at is not None:  # else a worker will see
-            self.add_error(
-                "strategy",
-                f"{strategy.replace('_', ' ')} needs a score of every completion, and this pool "
-                "has none: score it, import it with scores, or choose a strategy that needs none.",
+            said = gettext(
+                "%(strategy)s needs a score of every completion, and this pool has none: score it, "
+                "import it with scores, or choose a strategy that needs none."
             )
+            self.add_error("strategy", said % {"strategy": strategy.replace("_", " ")})
         return named or next(iter(found), None)
+
+
+def _too_few(found: int, *, left: bool, capped: bool) -> str:
+    """What is said of a pool that has fewer pairs than are asked for."""
+    if left and capped:
+        return ngettext(
+            "The pool has %(number)s pair left under that cap; ask for no more.",
+            "The pool has %(number)s pairs left under that cap; ask for no more.",
+            found,
+        )
+    if left:
+        return ngettext(
+            "The pool has %(number)s pair left; ask for no more.",
+            "The pool has %(number)s pairs left; ask for no more.",
+            found,
+        )
+    if capped:
+        return ngettext(
+            "The pool has %(number)s pair under that cap; ask for no more.",
+            "The pool has %(number)s pairs under that cap; ask for no more.",
+            found,
+        )
+    return ngettext(
+        "The pool has %(number)s pair; ask for no more.",
+        "The pool has %(number)s pairs; ask for no more.",
+        found,
+    )
 
 
 def settings_of(design: Design) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django import forms
 from django.forms import BoundField
 from django.forms.boundfield import BoundWidget
+from django.utils.translation import gettext
 
 from pairselect.core import STRATEGIES, Strategy
 
@@ -17,6 +18,10 @@ COMMON = ("trace", "trace_gap", "uniform")  # the other strategies are for compa
 class StrategyRow:
     radio: BoundWidget
     strategy: Strategy
+
+    @property
+    def summary(self) -> str:
+        return gettext(self.strategy.summary)
 
     @property
     def needs_scores(self) -> bool:

@@ -1,16 +1,17 @@
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from pairselect.pools.models import Completion, FeatureSet, Pool, Prompt, ScoreSet
 
 # core.Status for people; one that is not here is its own words.
 STATUS_TITLES = {
-    "converged": "Converged",
-    "pass_limit": "Stopped early",
-    "every_pair": "Every pair",
-    "rank_deficient": "Too few directions",
-    "few_pairs": "Too few pairs",
-    "rule": "By its rule",
+    "converged": _("Converged"),
+    "pass_limit": _("Stopped early"),
+    "every_pair": _("Every pair"),
+    "rank_deficient": _("Too few directions"),
+    "few_pairs": _("Too few pairs"),
+    "rule": _("By its rule"),
 }
 
 
@@ -18,13 +19,13 @@ class Design(models.Model):
     """Which pairs of a pool to label: what was asked for, and the receipt of what came out."""
 
     class Method(models.TextChoices):
-        EXACT = "exact", "exact: the best set found, certified"
-        RANDOMIZED = "randomized", "randomized: known inclusion probabilities"
+        EXACT = "exact", _("exact: the best set found, certified")
+        RANDOMIZED = "randomized", _("randomized: known inclusion probabilities")
 
     class Target(models.TextChoices):
-        SAMPLES = "samples", "samples: the completions as they were drawn"
-        POLICY = "policy", "policy: weighted by the model's own probabilities"
-        FITTED = "fitted", "fitted: weighted by what the labels prefer"  # of a next round
+        SAMPLES = "samples", _("samples: the completions as they were drawn")
+        POLICY = "policy", _("policy: weighted by the model's own probabilities")
+        FITTED = "fitted", _("fitted: weighted by what the labels prefer")  # of a next round
 
     name = models.CharField(max_length=100, unique=True)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="designs")
@@ -150,7 +151,15 @@ class Design(models.Model):
 
     @property
     def status_title(self) -> str:
-        return STATUS_TITLES.get(self.status, self.status.replace("_", " ").capitalize())
+        return str(STATUS_TITLES.get(self.status, self.status.replace("_", " ").capitalize()))
+
+    @property
+    def method_title(self) -> str:
+        return self.get_method_display().partition(":")[0]
+
+    @property
+    def target_title(self) -> str:
+        return self.get_target_display().partition(":")[0]
 
 
 class SelectedPair(models.Model):

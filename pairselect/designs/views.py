@@ -6,14 +6,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from pairselect.accounts.roles import admin_required, signed_in
-from pairselect.core import STRATEGIES
 from pairselect.designs.actions import create_design, work_for_design
 from pairselect.designs.chart import draw
 from pairselect.designs.findings import findings
 from pairselect.designs.forms import DesignForm, settings_of
 from pairselect.designs.models import Design
 from pairselect.designs.queries import busiest_prompt, designs, pairs_in_order
-from pairselect.designs.words import in_random_labels, verdict
+from pairselect.designs.words import in_random_labels, outcome, strategy_summary, verdict
 from pairselect.jobs.actions import enqueue_in_turn, last_job
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.naming import NameRefused
@@ -58,7 +57,8 @@ def design_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "job": last_job("solve_design", pk),
         "page": page,
         "settings": settings_of(design),
-        "strategy": STRATEGIES.get(design.strategy),
+        "strategy_summary": strategy_summary(design.strategy),
+        "outcome": outcome(design),
         "rounds": design.rounds.order_by("pk"),
     }
     if design.diagnostics:

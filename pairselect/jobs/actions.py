@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import Error as AnyDatabaseError
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_tasks import task
 from django_tasks_db.models import DBTaskResult
 
@@ -282,7 +282,8 @@ def _settle_waiting(job: Job) -> None:
         _queue(job)
     elif not job.after.is_active:
         verb = "failed" if job.after.status == Job.Status.FAILED else "was cancelled"
-        reason = f"Not begun: {job.after.label} {verb}."
+        with translation.override("en"):  # as all that rows keep
+            reason = f"Not begun: {job.after.label} {verb}."
         _end(job, Job.Status.CANCELLED, reason)
 
 

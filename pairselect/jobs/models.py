@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 from pairselect.jobs.registry import JobKind, Remedy, SubjectFacts, get_kind
 
@@ -19,12 +20,12 @@ class Job(models.Model):
     """
 
     class Status(models.TextChoices):
-        WAITING = "waiting", "waiting"  # for another job
-        QUEUED = "queued", "queued"
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
-        CANCELLED = "cancelled", "cancelled"
+        WAITING = "waiting", _("waiting")  # for another job
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
 
     ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING)
     UNDONE = (Status.FAILED, Status.CANCELLED)
@@ -81,7 +82,7 @@ class Job(models.Model):
     @property
     def title(self) -> str:
         """What the job does, as people read it."""
-        return self._kind.title
+        return str(self._kind.title)
 
     @cached_property
     def subject(self) -> SubjectFacts | None:
@@ -102,8 +103,8 @@ class Job(models.Model):
         """What the job does and on what."""
         kind = self._kind
         if kind.subject is None or not self.subject_name:
-            return kind.title
-        return kind.subject.label.format(title=kind.title, name=self.subject_name)
+            return self.title
+        return str(kind.subject.label).format(title=self.title, name=self.subject_name)
 
     @property
     def refreshes_page(self) -> bool:

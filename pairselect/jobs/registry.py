@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     from pairselect.jobs.progress import JobProgress
+
+TITLE_AND_NAME = _("{title} of “{name}”")
 
 Handler = Callable[[int, "JobProgress"], None]
 
@@ -31,7 +36,7 @@ class Subject:
     model: str  # "pools.FeatureSet"
     page: str  # the address of its page, which takes an id
     named_by: str = ""  # the relation to the row that has name and page, where it is another
-    label: str = "{title} of “{name}”"
+    label: "StrOrPromise" = TITLE_AND_NAME
 
     def find(self, ids: Iterable[int]) -> dict[int, SubjectFacts]:
         """Those that are still there, in one query."""
@@ -55,14 +60,14 @@ class Remedy:
 
     error: str
     page: str  # an address; with ``of``, one that takes an id
-    label: str
+    label: "StrOrPromise"
     of: str = ""  # the relation from the job's subject to the row whose page it is
 
 
 @dataclass(frozen=True)
 class JobKind:
     name: str
-    title: str  # as people read it
+    title: "StrOrPromise"  # as people read it
     queue: str
     run: Handler
     subject: Subject | None = None
@@ -77,7 +82,7 @@ _kinds: dict[str, JobKind] = {}
 def job_kind(
     name: str,
     *,
-    title: str,
+    title: "StrOrPromise",
     queue: str,
     subject: Subject | None = None,
     remedy: Remedy | None = None,

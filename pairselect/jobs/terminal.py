@@ -46,7 +46,7 @@ class JobCommand(BaseCommand):
 
     def _run(self, kind: str, subject_id: int, *, may_follow: bool) -> None:
         """One job here. A later one of a chain may be with a worker already: watch it there."""
-        title = get_kind(kind).title
+        title = str(get_kind(kind).title)
         with progress_bar(title, self.stderr) as bar:
 
             def show(done: int, total: int, message: str) -> None:

@@ -2,6 +2,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from pairselect.accounts.middleware import by_htmx
@@ -30,7 +31,8 @@ def job_progress(request: HttpRequest, pk: int) -> HttpResponse:
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(Job, pk=pk)
     cancel_job(job)
-    messages.info(request, f"{job.label}: stops at its next step. What is finished is kept.")
+    said = gettext("%(job)s: stops at its next step. What is finished is kept.")
+    messages.info(request, said % {"job": job.label})
     return _back(request)
 
 
@@ -40,9 +42,11 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(Job, pk=pk)
     if job.can_retry:
         retry_job(job)
-        messages.info(request, f"{job.label}: queued again. It goes on where it stopped.")
+        said = gettext("%(job)s: queued again. It goes on where it stopped.")
+        messages.info(request, said % {"job": job.label})
     elif job.status in Job.UNDONE:
-        messages.error(request, f"{job.label}: it would fail again, on what it was given.")
+        said = gettext("%(job)s: it would fail again, on what it was given.")
+        messages.error(request, said % {"job": job.label})
     return _back(request)
 
 

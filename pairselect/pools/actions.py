@@ -6,6 +6,7 @@ from dataclasses import asdict
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext
 
 from pairselect.jobs.actions import Work, is_active
 from pairselect.pools.models import FeatureSet, Pool, PoolReport, PromptSet, ScoreSet, Variant
@@ -52,9 +53,10 @@ def create_pool(
         )
         if recipes_of(pool) != recipes:
             if pool.variants.exists() and not _came_to_nothing(pool):
-                raise NameRefused(
-                    f"There is a pool named “{name}” with other settings. Choose another name."
+                said = gettext(
+                    "There is a %(what)s named “%(name)s” with other settings. Choose another name."
                 )
+                raise NameRefused(said % {"what": gettext("pool"), "name": name})
             pool.variants.all().delete()
             Variant.objects.bulk_create(
                 Variant(pool=pool, position=i, completions_per_prompt=completions, **asdict(recipe))
@@ -105,7 +107,8 @@ def create_score_set(
             score_set.source, score_set.model, score_set.rubric = source, model, rubric
             score_set.save()
             return score_set
-        raise NameRefused(f"The pool has other scores named “{name}”. Choose another name.")
+        said = gettext("The pool has other scores named “%(name)s”. Choose another name.")
+        raise NameRefused(said % {"name": name})
     return score_set
 
 

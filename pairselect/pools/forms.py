@@ -3,10 +3,13 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from pairselect.pools.language import offered_models, on_server
 from pairselect.pools.models import PromptSet, ScoreSet
 from pairselect.pools.recipes import Recipe
+from pairselect.pools.words import whole
 
 MOST_EACH = 20  # temperatures, and system prompts
 MOST_COMPLETIONS = 1000  # of a prompt
@@ -19,34 +22,40 @@ class PoolForm(forms.Form):
     opens is not a web form's to say.
     """
 
-    prompt_set = forms.ModelChoiceField(PromptSet.objects.filter(imported_at__isnull=False))
-    name = forms.CharField(max_length=100)
+    prompt_set = forms.ModelChoiceField(
+        PromptSet.objects.filter(imported_at__isnull=False), label=_("Prompt set")
+    )
+    name = forms.CharField(max_length=100, label=_("Name"))
     model = forms.MultipleChoiceField(
-        label="Models", required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Models"), required=False, widget=forms.CheckboxSelectMultiple
     )
     temperature = forms.CharField(
         initial="1.0",
-        label="Temperatures",
-        help_text="1 samples the model as it is. Several, such as 0.7, 1.0, give more variety.",
+        label=_("Temperatures"),
+        help_text=_("1 samples the model as it is. Several, such as 0.7, 1.0, give more variety."),
     )
     system_prompt = forms.CharField(
         required=False,
-        label="System prompts",
+        label=_("System prompts"),
         max_length=50_000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="For variety in the answers; people and the dataset see the prompt without it. "
-        "Several are separated by a line with ---, and an empty one stands for none.",
+        help_text=_(
+            "For variety in the answers; people and the dataset see the prompt without it. "
+            "Several are separated by a line with ---, and an empty one stands for none."
+        ),
     )
     completions = forms.IntegerField(
         min_value=1,
         max_value=1000,
         initial=8,
-        label="Completions a prompt",
-        help_text="By each model, at each temperature, with each system prompt.",
+        label=_("Completions a prompt"),
+        help_text=_("By each model, at each temperature, with each system prompt."),
     )
-    max_new_tokens = forms.IntegerField(min_value=1, max_value=32768, initial=128)
-    top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1.0, label="Top p")
-    seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0)
+    max_new_tokens = forms.IntegerField(
+        min_value=1, max_value=32768, initial=128, label=_("Max new tokens")
+    )
+    top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1.0, label=_("Top p"))
+    seed = forms.IntegerField(min_value=0, max_value=2**63 - 1, initial=0, label=_("Seed"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,7 +69,7 @@ class PoolForm(forms.Form):
     def clean_model(self) -> list[str]:
         names = [name.strip() for name in self.cleaned_data["model"]]
         if any(len(name) > 300 for name in names):
-            raise forms.ValidationError("A model's name has at most 300 characters.")
+            raise forms.ValidationError(gettext("A model's name has at most 300 characters."))
         return list(filter(None, names)) or [str(settings.PAIRSELECT_MODEL)]
 
     def clean_temperature(self) -> list[float]:
@@ -69,9 +78,8 @@ class PoolForm(forms.Form):
         except ValueError:
             found = []
         if not 0 < len(found) <= MOST_EACH or not all(0.01 <= value <= 10 for value in found):
-            raise forms.ValidationError(
-                f"Give numbers from 0.01 to 10, separated by commas, {MOST_EACH} at most."
-            )
+            said = gettext("Give numbers from 0.01 to 10, separated by commas, %(most)s at most.")
+            raise forms.ValidationError(said % {"most": MOST_EACH})
         return found
 
     def clean_system_prompt(self) -> list[str]:
@@ -83,7 +91,8 @@ class PoolForm(forms.Form):
             else:
                 blocks[-1].append(line)
         if len(blocks) > MOST_EACH:
-            raise forms.ValidationError(f"There are {len(blocks):,}; the limit is {MOST_EACH}.")
+            said = gettext("There are %(number)s; the limit is %(most)s.")
+            raise forms.ValidationError(said % {"number": whole(len(blocks)), "most": MOST_EACH})
         return ["\n".join(block).strip() for block in blocks]
 
     def clean(self) -> dict[str, Any]:
@@ -99,13 +108,15 @@ class PoolForm(forms.Form):
             )
             each = data["completions"] * len(data["recipes"])
             if each < 2:
-                self.add_error("completions", "Two at least: one is not compared with anything.")
+                said = gettext("Two at least: one is not compared with anything.")
+                self.add_error("completions", said)
             elif each > MOST_COMPLETIONS:
-                self.add_error(
-                    "completions",
-                    f"That makes {each:,} a prompt, of all models, temperatures and system prompts "
-                    f"together; the limit is {MOST_COMPLETIONS:,}.",
+                said = gettext(
+                    "That makes %(number)s a prompt, of all models, temperatures and system "
+                    "prompts together; the limit is %(most)s."
                 )
+                facts = {"number": whole(each), "most": whole(MOST_COMPLETIONS)}
+                self.add_error("completions", said % facts)
         return data
 
     @property
@@ -129,15 +140,21 @@ class TerminalPoolForm(PoolForm):
 class ScoreForm(forms.Form):
     """Scores by a reward model, or by a judge on a server; each among those on offer."""
 
-    model = forms.ChoiceField(label="Scored by")
+    model = forms.ChoiceField(label=_("Scored by"))
     rubric = forms.CharField(
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="For a judge: what makes an answer good. Empty: how helpful and correct it is.",
+        label=_("Rubric"),
+        help_text=_(
+            "For a judge: what makes an answer good. Empty: how helpful and correct it is."
+        ),
     )
     name = forms.CharField(
-        max_length=100, required=False, help_text="Empty: the model's name. It tells scores apart."
+        max_length=100,
+        required=False,
+        label=_("Name"),
+        help_text=_("Empty: the model's name. It tells scores apart."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -5,8 +5,16 @@ from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext, gettext_noop
 
 MOST_CHARACTERS = 100
+# What has a name, for the translators: the models' own names are these.
+NAMED = (
+    gettext_noop("prompt set"),
+    gettext_noop("pool"),
+    gettext_noop("design"),
+    gettext_noop("campaign"),
+)
 
 M = TypeVar("M", bound=models.Model)
 
@@ -25,8 +33,16 @@ def clean_name(name: str) -> str:
     """
     name = name.strip()
     if not 0 < len(name) <= MOST_CHARACTERS or not name.isprintable():
-        raise NameRefused(f"A name has 1 to {MOST_CHARACTERS} printable characters.")
+        raise NameRefused(
+            gettext("A name has 1 to %(most)s printable characters.") % {"most": MOST_CHARACTERS}
+        )
     return name
+
+
+def name_taken(what: str, name: str) -> NameRefused:
+    """The refusal of a name that another ``what`` has."""
+    said = gettext("There is a %(what)s named “%(name)s”. Choose another name.")
+    return NameRefused(said % {"what": what, "name": name})
 
 
 def row_named(
@@ -49,7 +65,8 @@ def row_named(
     NameRefused
         When the name belongs to something else.
     """
-    name, what, manager = clean_name(name), model._meta.verbose_name, model._default_manager
+    name, manager = clean_name(name), model._default_manager
+    said = {"what": gettext(str(model._meta.verbose_name)), "name": name}
     try:
         with transaction.atomic():
             old = manager.select_for_update().filter(name=name).first()
@@ -59,11 +76,15 @@ def row_named(
                 return old
             if not came_to_nothing(old):
                 raise NameRefused(
-                    f"There is a {what} named “{name}” with other settings. Choose another name."
+                    gettext(
+                        "There is a %(what)s named “%(name)s” with other settings. "
+                        "Choose another name."
+                    )
+                    % said
                 )
             for key, value in (settings | (start or {})).items():
                 setattr(old, key, value)
             old.save()
             return old
     except IntegrityError:  # made by somebody else in this moment
-        raise NameRefused(f"There is a {what} named “{name}”. Choose another name.") from None
+        raise name_taken(said["what"], name) from None

@@ -1,19 +1,22 @@
 """What workers do for pools. torch is imported inside, in the worker."""
 
+from django.utils.translation import gettext_lazy as _
+
 from pairselect.jobs.progress import JobProgress
 from pairselect.jobs.registry import Remedy, Subject, job_kind
 from pairselect.pools import extracting, generating, reporting, scoring
 from pairselect.pools.imports import NOTHING, discarding, importing, inspecting
 
-MAP_AGAIN = "See its bad rows, change its columns"
+MAP_AGAIN = _("See its bad rows, change its columns")
+OF_A_POOL = _("{title} “{name}”")
 
 
 @job_kind(
     "inspect_upload",
-    title="Looking at the file",
+    title=_("Looking at the file"),
     queue="cpu",
     subject=Subject("pools.Upload", page="pools:prompt_set_upload"),
-    remedy=Remedy(NOTHING, page="pools:prompt_set_upload_new", label="Upload another file"),
+    remedy=Remedy(NOTHING, page="pools:prompt_set_upload_new", label=_("Upload another file")),
 )
 def inspect_upload(upload_id: int, progress: JobProgress) -> None:
     inspecting.inspect_upload(upload_id, progress)
@@ -21,7 +24,7 @@ def inspect_upload(upload_id: int, progress: JobProgress) -> None:
 
 @job_kind(
     "discard_upload",
-    title="Discarding the file",
+    title=_("Discarding the file"),
     queue="cpu",
     subject=Subject("pools.Upload", page="pools:prompt_set_upload"),
 )
@@ -31,7 +34,7 @@ def discard_upload(upload_id: int, progress: JobProgress) -> None:
 
 @job_kind(
     "import_prompts",
-    title="Importing prompts",
+    title=_("Importing prompts"),
     queue="cpu",
     subject=Subject("pools.PromptSet", page="pools:prompt_set"),
     remedy=Remedy(NOTHING, page="pools:prompt_set_upload", of="upload", label=MAP_AGAIN),
@@ -42,9 +45,9 @@ def import_prompts(prompt_set_id: int, progress: JobProgress) -> None:
 
 @job_kind(
     "import_pool",
-    title="Importing the pool",
+    title=_("Importing the pool"),
     queue="cpu",
-    subject=Subject("pools.Pool", page="pools:pool", label="{title} “{name}”"),
+    subject=Subject("pools.Pool", page="pools:pool", label=OF_A_POOL),
     remedy=Remedy(
         NOTHING, page="pools:prompt_set_upload", of="prompt_set__upload", label=MAP_AGAIN
     ),
@@ -55,7 +58,7 @@ def import_pool(pool_id: int, progress: JobProgress) -> None:
 
 @job_kind(
     "generate_pool",
-    title="Generating completions",
+    title=_("Generating completions"),
     queue="gpu",
     subject=Subject("pools.Pool", page="pools:pool"),
 )
@@ -65,7 +68,7 @@ def generate_pool(pool_id: int, progress: JobProgress) -> None:
 
 @job_kind(
     "extract_features",
-    title="Extracting features",
+    title=_("Extracting features"),
     queue="gpu",
     subject=Subject("pools.FeatureSet", page="pools:pool", named_by="pool"),
 )
@@ -75,7 +78,7 @@ def extract_features(feature_set_id: int, progress: JobProgress) -> None:
 
 @job_kind(
     "score_pool",
-    title="Scoring completions",
+    title=_("Scoring completions"),
     queue="gpu",
     subject=Subject("pools.ScoreSet", page="pools:pool", named_by="pool"),
 )
@@ -85,9 +88,9 @@ def score_pool(score_set_id: int, progress: JobProgress) -> None:
 
 @job_kind(
     "report_pool",
-    title="Looking at the pool",
+    title=_("Looking at the pool"),
     queue="cpu",
-    subject=Subject("pools.Pool", page="pools:pool", label="{title} “{name}”"),
+    subject=Subject("pools.Pool", page="pools:pool", label=OF_A_POOL),
 )
 def report_pool(pool_id: int, progress: JobProgress) -> None:
     reporting.report_pool(pool_id, progress)

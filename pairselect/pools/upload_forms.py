@@ -2,43 +2,53 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.forms import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from pairselect.pools.models import Upload
 from pairselect.pools.reading import KINDS, Columns, Kind, Preview, Role, roles
 from pairselect.pools.reading.previews import SHOWN_CHARACTERS
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 MOST_COLUMNS = 200  # to choose from
 MOST_CHARACTERS = 60  # of a column's name in a choice
 
 KIND_CHOICES = [
-    ("prompts", "Prompts, for a model to answer"),
-    ("pool", "A ready pool: several completions of each prompt"),
-    ("preferences", "Preferences: two completions of each prompt, one of them chosen"),
+    ("prompts", _("Prompts, for a model to answer")),
+    ("pool", _("A ready pool: several completions of each prompt")),
+    ("preferences", _("Preferences: two completions of each prompt, one of them chosen")),
 ]
 
 
-KIND_LABELS: dict[Kind, str] = {
-    "prompts": "prompts",
-    "pool": "a ready pool",
-    "preferences": "preferences",
+KIND_LABELS: "dict[Kind, StrOrPromise]" = {
+    "prompts": _("prompts"),
+    "pool": _("a ready pool"),
+    "preferences": _("preferences"),
 }
 
 
 class UploadForm(forms.Form):
-    name = forms.CharField(max_length=100, help_text="What you will call these prompts.")
+    name = forms.CharField(
+        max_length=100, label=_("Name"), help_text=_("What you will call these prompts.")
+    )
     file = forms.FileField(
-        help_text="JSONL, JSON, CSV or Parquet, also packed with gzip or zstd. You see what was "
-        "recognised in it before anything is imported."
+        label=_("File"),
+        help_text=_(
+            "JSONL, JSON, CSV or Parquet, also packed with gzip or zstd. You see what was "
+            "recognised in it before anything is imported."
+        ),
     )
     model = forms.CharField(
         max_length=300,
         required=False,
-        label="What wrote the completions",
-        help_text="For your records, if the file has completions.",
+        label=_("What wrote the completions"),
+        help_text=_("For your records, if the file has completions."),
     )
 
     def refuse(self, sentence: str) -> None:
@@ -57,26 +67,28 @@ class KindFields:
 
     @property
     def label(self) -> str:
-        return KIND_LABELS[self.kind]
+        return str(KIND_LABELS[self.kind])
 
 
 class MappingForm(forms.Form):
     """Which column is what, prefilled with what was decided before, or recognised."""
 
     kind = forms.ChoiceField(
-        choices=KIND_CHOICES, widget=forms.RadioSelect, label="What the file holds"
+        choices=KIND_CHOICES, widget=forms.RadioSelect, label=_("What the file holds")
     )
-    name = forms.CharField(max_length=100, help_text="Of the prompt set, and of the pool.")
+    name = forms.CharField(
+        max_length=100, label=_("Name"), help_text=_("Of the prompt set, and of the pool.")
+    )
     model = forms.CharField(
         max_length=300,
         required=False,
-        label="What wrote the completions",
-        help_text="Where the file does not say.",
+        label=_("What wrote the completions"),
+        help_text=_("Where the file does not say."),
     )
     merge_duplicates = forms.BooleanField(
         required=False,
-        label="Merge duplicate prompts",
-        help_text="Of equal prompts the first is kept, with the completions of all of them.",
+        label=_("Merge duplicate prompts"),
+        help_text=_("Of equal prompts the first is kept, with the completions of all of them."),
     )
 
     def __init__(self, *args: Any, upload: Upload, preview: Preview, **kwargs: Any) -> None:
@@ -146,7 +158,7 @@ def repeated_prompts(preview: Preview) -> str:
     whole = [texts for texts in seen if max(map(len, texts)) < SHOWN_CHARACTERS]
     if not others or len(set(whole)) == len(whole):
         return ""
-    return (
+    return gettext(
         "The first rows repeat a prompt. If each row holds another completion of it, put all "
         "completions of a prompt into one row, as a list, and upload that: of this file only the "
         "prompts would be imported. If they are duplicates, merge them below."
@@ -159,11 +171,11 @@ def decided_columns(upload: Upload) -> list[tuple[str, str]]:
     if columns is None:
         return []
     values = columns.as_dict()
-    words = [("The file holds", KIND_LABELS[columns.kind])]
+    words = [(gettext("The file holds"), str(KIND_LABELS[columns.kind]))]
     for role in roles(columns.kind):
         value = values.get(role.name)
         if value:
-            words.append((role.label, ", ".join(value) if role.many else value))
+            words.append((str(role.label), ", ".join(value) if role.many else value))
     return words
 
 
@@ -188,7 +200,10 @@ def _role_field(role: Role, choices: list[tuple[str, str]]) -> forms.Field:
             widget=forms.CheckboxSelectMultiple,
         )
     return forms.ChoiceField(
-        choices=[("", "none"), *choices], required=False, label=role.label, help_text=role.help
+        choices=[("", gettext("none")), *choices],
+        required=False,
+        label=role.label,
+        help_text=role.help,
     )
 
 

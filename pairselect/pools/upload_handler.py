@@ -9,6 +9,9 @@ from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest
+from django.utils.translation import gettext
+
+from pairselect.pools.words import localised, whole
 
 ROOM_FOR_FIELDS = 1 << 20  # bytes of a request that are not the file's
 
@@ -71,7 +74,8 @@ def is_too_large(request: HttpRequest) -> bool:
 
 
 def too_large() -> str:
-    return f"The file is larger than {_size_limit()}. Pack it with gzip or zstd, or split it."
+    said = gettext("The file is larger than %(limit)s. Pack it with gzip or zstd, or split it.")
+    return said % {"limit": _size_limit()}
 
 
 def _size_limit() -> str:
@@ -79,5 +83,5 @@ def _size_limit() -> str:
     most = settings.PAIRSELECT_MAX_UPLOAD
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
         if most >= size:
-            return f"{most / size:.4g} {unit}"
-    return f"{most} bytes"
+            return f"{localised(f'{most / size:.4g}')} {unit}"
+    return gettext("%(number)s bytes") % {"number": whole(most)}

@@ -5,6 +5,7 @@ from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -161,7 +162,7 @@ def upload_problems(request: HttpRequest, pk: int) -> HttpResponseBase:
     try:
         file = upload.problems.open("rb")
     except (FileNotFoundError, ValueError):
-        raise Http404("There is no list of bad rows: import the file again.") from None
+        raise Http404(gettext("There is no list of bad rows: import the file again.")) from None
     name = f"{upload.file_name}-problems.csv"
     return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv")
 
@@ -175,9 +176,11 @@ def upload_discard(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, stays(upload))
         return redirect("pools:prompt_set_upload", pk=pk)
     if discarded is None:
-        messages.success(request, "A worker discards the file, and the rows that were left.")
+        said = gettext("A worker discards the file, and the rows that were left.")
+        messages.success(request, said)
     else:
-        messages.success(request, f"The file {upload.file_name} is discarded.")
+        said = gettext("The file %(name)s is discarded.")
+        messages.success(request, said % {"name": upload.file_name})
     return redirect("pools:prompt_sets")
 
 

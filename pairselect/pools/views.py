@@ -5,6 +5,7 @@ from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from pairselect.accounts.roles import admin_required, signed_in
@@ -131,7 +132,8 @@ def pool_report(request: HttpRequest, pk: int) -> HttpResponse:
     """Have the report made, or made again."""
     pool = get_object_or_404(Pool, pk=pk)
     if pool.completed_at is None:
-        messages.error(request, "The pool is not complete yet: there is nothing to look at.")
+        said = gettext("The pool is not complete yet: there is nothing to look at.")
+        messages.error(request, said)
         return redirect("pools:pool", pk=pool.pk)
     PoolReport.objects.filter(pool=pool).update(completed_at=None)
     described = pool.feature_sets.filter(completed_at__isnull=False).exists()

@@ -79,6 +79,21 @@ def test_the_page_draws_the_curve_with_a_mark_at_the_budget(pool: Pool, admin: C
     assert not any("style" in one.attrib for one in chart.iter())
 
 
+def test_the_curve_is_drawn_alike_in_a_language_with_decimal_commas(
+    pool: Pool, admin: Client
+) -> None:
+    address = f"/designs/{design().pk}/"
+    english, german = (
+        list(curve(admin.get(address, headers={"accept-language": code}).content.decode()).iter())
+        for code in ("en", "de")
+    )
+    assert [one.attrib for one in english] == [one.attrib for one in german]
+    said = [one.text for one in german]
+    assert "Ihre 20" in said
+    assert "100\u00a0%" in said
+    assert "100%" in [one.text for one in english]
+
+
 def test_the_numbers_of_the_curve_are_in_a_table(pool: Pool, admin: Client) -> None:
     found = design()
     page = text(admin, f"/designs/{found.pk}/")

@@ -11,8 +11,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROMPTS, EACH, TOKENS = 30, 8, 48
 ALL = PROMPTS * EACH
@@ -81,10 +79,8 @@ def kill_with(site: Site, pool: str, count: int) -> list[Row]:
     return site.rows(pool)
 
 
-@pytest.mark.parametrize("seed", [random.randrange(10**6)])  # which shows when it fails
-def test_a_pool_survives_kills_at_random_moments(
-    tmp_path: Path, tiny_model: str, seed: int
-) -> None:
+def test_a_pool_survives_kills_at_random_moments(tmp_path: Path, tiny_model: str) -> None:
+    seed = random.randrange(10**6)  # which pytest shows when the test fails
     prompts = tmp_path / "prompts.jsonl"
     lines = [json.dumps({"prompt": f"Say {'very ' * (k % 7)}little {k}"}) for k in range(PROMPTS)]
     prompts.write_text("\n".join(lines))

@@ -14,8 +14,8 @@ from pairselect.pools.models import Completion, FeatureSet, Pool, Variant
 from pairselect.pools.report import build_report, geometry, present
 from pairselect.pools.report.facts import Facts
 from pairselect.pools.report.texts import MOST_SOURCES
-from pairselect.pools.report.words import percent
 from pairselect.pools.storage import FeatureStore, features_folder
+from pairselect.pools.words import percent
 from tests.conftest import NoProgress, make_pool
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from pairselect.pools.models import Pool, PoolReport, Prompt
 from pairselect.pools.report import present
@@ -33,6 +33,19 @@ def test_warnings_name_the_share_and_the_limit() -> None:
         "19% of the completions repeat another of their prompt: a higher temperature or a second "
         "model would give more to choose from.",
         "3 completions (19%) are empty.",
+    ]
+
+
+def test_facts_of_an_english_worker_are_read_in_german() -> None:
+    pool = make_pool(prompts=4, completions=4)
+    pool.completions.filter(index__lt=1).update(text="")
+    facts = report(pool)
+    with translation.override("de"):
+        found = present(facts)
+    assert "4 Antworten (25\u00a0%) sind leer." in found.warnings
+    assert found.missing.startswith("Noch keine Merkmale: ")
+    assert ("Prompts mit einer Auswahl", "4 von 4") in [
+        (one.title, one.value) for one in found.figures
     ]
 
 

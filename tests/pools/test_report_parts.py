@@ -14,7 +14,7 @@ from pairselect.pools.report.geometry import _sample
 from pairselect.pools.report.identity import DEFAULT, FILE, parse_phrases, read_phrases
 from pairselect.pools.report.numbers import MOST_BARS, histogram
 from pairselect.pools.report.texts import normalised
-from pairselect.pools.report.words import percent
+from pairselect.pools.words import percent
 
 
 @pytest.mark.parametrize(

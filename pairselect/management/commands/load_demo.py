@@ -33,6 +33,15 @@ from pairselect.pools.recipes import Recipe
 
 PROMPTS = Path(settings.BASE_DIR) / "pairselect" / "demo_prompts.jsonl"
 NAME = "Demo"
+GUIDELINES = """\
+Which answer would you rather get to this prompt?
+
+1. What is **true** comes before what is well written.
+2. What **helps** with the prompt comes before what is long.
+3. If neither is of use, say that both are bad.
+
+The model that wrote these is a small one: expect to say that often.
+"""
 PEOPLE = (("admin", ADMIN), ("annotator", ANNOTATOR))
 
 M = TypeVar("M", bound=models.Model)
@@ -81,7 +90,16 @@ class Command(BaseCommand):
             ),
         )
         annotators = User.objects.filter(username="annotator")
-        return _made(Campaign, lambda: create_campaign(design, name=NAME, annotators=annotators))
+        return _made(
+            Campaign,
+            lambda: create_campaign(
+                design,
+                name=NAME,
+                annotators=annotators,
+                guidelines=GUIDELINES,
+                strengths=2,
+            ),
+        )
 
     def _prompts(self) -> PromptSet:
         done = PromptSet.objects.filter(name=NAME, imported_at__isnull=False).first()

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
+from django.utils.translation import gettext
 
 from pairselect.jobs.actions import Work, enqueue_in_turn, is_active
 from pairselect.pools.actions import work_for_report
@@ -16,7 +17,7 @@ from pairselect.pools.imports.staging import (
     is_on_its_way,
 )
 from pairselect.pools.models import Pool, PromptSet, Upload
-from pairselect.pools.naming import NameRefused, clean_name
+from pairselect.pools.naming import NameRefused, clean_name, name_taken
 from pairselect.pools.queries import DEFAULT_FEATURES
 from pairselect.pools.reading import Columns
 
@@ -91,11 +92,12 @@ def confirm_upload(
             else:
                 target = _pool(prompt_set, name, model or UNKNOWN, created_by)
     except ProtectedError:  # an IntegrityError too, so it comes first
-        raise NameRefused(
-            f"Designs wait for the pool “{name}”: import a pool, or choose another name."
-        ) from None
+        said = gettext(
+            "Designs wait for the pool “%(name)s”: import a pool, or choose another name."
+        )
+        raise NameRefused(said % {"name": name}) from None
     except IntegrityError:  # made by somebody else in this moment
-        raise NameRefused(f"There is a prompt set named “{name}”. Choose another name.") from None
+        raise name_taken(gettext("prompt set"), name) from None
     transaction.on_commit(lambda: delete_files(left))
     return target
 
@@ -151,15 +153,16 @@ def _without_pool(prompt_set: PromptSet) -> None:
 def _check_no_rows(prompt_set: PromptSet) -> None:
     """Rows that a killed import left are a worker's to remove: a million would lock everybody."""
     if prompt_set.prompts.exists():
-        raise NameRefused(
-            f"An import of “{prompt_set}” was cut off and left rows. Import it as what it was and "
+        said = gettext(
+            "An import of “%(name)s” was cut off and left rows. Import it as what it was and "
             "under that name, or discard its file."
         )
+        raise NameRefused(said % {"name": prompt_set})
 
 
 def _pool(prompt_set: PromptSet, name: str, model: str, created_by: User | None) -> Pool:
     if Pool.objects.filter(name=name).exclude(prompt_set=prompt_set).exists():
-        raise NameRefused(f"There is a pool named “{name}”. Choose another name.")
+        raise name_taken(gettext("pool"), name)
     pool = Pool.objects.filter(prompt_set=prompt_set).first() or Pool(created_by=created_by)
     pool.name, pool.prompt_set, pool.model = name, prompt_set, model
     pool.source = Pool.Source.IMPORTED

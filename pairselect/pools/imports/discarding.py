@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
+from django.utils.translation import gettext
 
 from pairselect.jobs.actions import JobBusy, enqueue_job
 from pairselect.jobs.progress import JobError, JobProgress
@@ -35,7 +36,10 @@ def discard_in_worker(upload_id: int, progress: JobProgress) -> None:
 
 
 def stays(upload: Upload) -> str:
-    return f"“{upload}” stays: it is imported or on its way, or a design waits for its pool."
+    said = gettext(
+        "“%(name)s” stays: it is imported or on its way, or a design waits for its pool."
+    )
+    return said % {"name": upload}
 
 
 def remove_abandoned_files() -> None:

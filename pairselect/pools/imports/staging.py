@@ -11,12 +11,13 @@ from django.core.files.storage import default_storage
 from django.db import Error as AnyDatabaseError
 from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
+from django.utils.translation import gettext
 
 from pairselect.jobs.actions import is_active
 from pairselect.jobs.progress import JobProgress
 from pairselect.pools.imports.storing import remove_rows
 from pairselect.pools.models import Pool, PromptSet, Upload
-from pairselect.pools.naming import NameRefused, clean_name
+from pairselect.pools.naming import NameRefused, clean_name, name_taken
 
 DISCARD = "discard_upload"  # the job that removes what an import left, then the upload
 FOLDER = "uploads"  # of the copies, below MEDIA_ROOT
@@ -84,7 +85,8 @@ def stage_upload(
 def clean_label(model: str) -> str:
     model = printable(model).strip()
     if len(model) > MOST_LABEL:
-        raise NameRefused(f"The model's label has at most {MOST_LABEL} characters.")
+        said = gettext("The model's label has at most %(most)s characters.")
+        raise NameRefused(said % {"most": MOST_LABEL})
     return model
 
 
@@ -105,7 +107,7 @@ def check_free(name: str) -> None:
     if old is not None and (
         old.imported_at or is_on_its_way(old) or is_active(DISCARD, old.upload_id or 0)
     ):
-        raise NameRefused(f"There is a prompt set named “{name}”. Choose another name.")
+        raise name_taken(gettext("prompt set"), name)
 
 
 def is_on_its_way(prompt_set: PromptSet) -> bool:

@@ -1,6 +1,7 @@
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from pairselect.pools.models.pool import Completion, Pool
 
@@ -36,9 +37,9 @@ class ScoreSet(models.Model):
     """A number for each completion of a pool, from one source; higher is better."""
 
     class Source(models.TextChoices):
-        FILE = "file", "the imported file"
-        REWARD = "reward", "a reward model"
-        JUDGE = "judge", "a judge"
+        FILE = "file", _("the imported file")
+        REWARD = "reward", _("a reward model")
+        JUDGE = "judge", _("a judge")
 
     pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="score_sets")
     name = models.CharField(max_length=100)

@@ -1,15 +1,18 @@
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from pairselect.pools.models.prompts import Prompt, PromptSet
+from pairselect.pools.words import localised
 
 
 class Pool(models.Model):
     """Several completions of each prompt of a set, and how they were made."""
 
     class Source(models.TextChoices):
-        GENERATED = "generated", "generated"
-        IMPORTED = "imported", "imported"
+        GENERATED = "generated", _("generated")
+        IMPORTED = "imported", _("imported")
 
     name = models.CharField(max_length=100, unique=True)
     prompt_set = models.ForeignKey(PromptSet, on_delete=models.PROTECT, related_name="pools")
@@ -55,8 +58,10 @@ class Variant(models.Model):
         ]
 
     def __str__(self) -> str:
-        with_system = ", with a system prompt" if self.system_prompt else ""
-        return f"{self.model}, temperature {self.temperature:g}{with_system}"
+        said = gettext("%(model)s, temperature %(temperature)s")
+        if self.system_prompt:
+            said = gettext("%(model)s, temperature %(temperature)s, with a system prompt")
+        return said % {"model": self.model, "temperature": localised(f"{self.temperature:g}")}
 
 
 class Completion(models.Model):

@@ -2,7 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 Kind = Literal["prompts", "pool", "preferences"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -14,20 +20,20 @@ class Role:
     """A part that a column can play, as a form shows it. ``many``: several columns can."""
 
     name: str
-    label: str
-    help: str
+    label: "StrOrPromise"
+    help: "StrOrPromise"
     required: bool = False
     many: bool = False
 
 
-_PROMPT_HELP = (
+_PROMPT_HELP = _(
     "A text, or a conversation: a list of messages with role and content, or with from and value."
 )
-_PROMPT = Role("prompt", "Prompt", _PROMPT_HELP, required=True)
-_INPUT = Role("input", "Input", "A text that belongs below the prompt, as in Alpaca's files.")
-_SYSTEM = Role("system", "System prompt", "A text that is put before the prompt.")
-_ID = Role("id", "Identifier", "A text or a whole number; kept with the prompt.")
-_METADATA = Role("metadata", "Metadata", "A JSON object; kept with the prompt.")
+_PROMPT = Role("prompt", _("Prompt"), _PROMPT_HELP, required=True)
+_INPUT = Role("input", _("Input"), _("A text that belongs below the prompt, as in Alpaca's files."))
+_SYSTEM = Role("system", _("System prompt"), _("A text that is put before the prompt."))
+_ID = Role("id", _("Identifier"), _("A text or a whole number; kept with the prompt."))
+_METADATA = Role("metadata", _("Metadata"), _("A JSON object; kept with the prompt."))
 
 ROLES: dict[Kind, tuple[Role, ...]] = {
     "prompts": (_PROMPT, _INPUT, _SYSTEM, _ID, _METADATA),
@@ -37,32 +43,41 @@ ROLES: dict[Kind, tuple[Role, ...]] = {
         _SYSTEM,
         Role(
             "completions",
-            "Completions",
-            "A list of texts, or of objects with text, and perhaps model and score.",
+            _("Completions"),
+            _("A list of texts, or of objects with text, and perhaps model and score."),
         ),
-        Role("texts", "Completion texts", "Columns that each hold one completion.", many=True),
-        Role("models", "Models", "What wrote the completions: one name, or a list."),
-        Role("scores", "Scores", "A list of numbers, one for each completion."),
+        Role(
+            "texts", _("Completion texts"), _("Columns that each hold one completion."), many=True
+        ),
+        Role("models", _("Models"), _("What wrote the completions: one name, or a list.")),
+        Role("scores", _("Scores"), _("A list of numbers, one for each completion.")),
         _ID,
         _METADATA,
     ),
     "preferences": (
         Role(
             "prompt",
-            "Prompt",
-            _PROMPT_HELP + " Not needed where chosen and rejected are whole conversations.",
+            _("Prompt"),
+            _(
+                "A text, or a conversation: a list of messages with role and content, or with from "
+                "and value. Not needed where chosen and rejected are whole conversations."
+            ),
         ),
         _INPUT,
         _SYSTEM,
-        Role("chosen", "Chosen", "The better completion, or the conversation that ends with it.",
-             required=True),
-        Role("rejected", "Rejected", "The worse completion, likewise.", required=True),
-        Role("score_chosen", "Score of chosen", "A number; 1 where no column is given."),
-        Role("score_rejected", "Score of rejected", "A number; 0 where no column is given."),
+        Role(
+            "chosen",
+            _("Chosen"),
+            _("The better completion, or the conversation that ends with it."),
+            required=True,
+        ),
+        Role("rejected", _("Rejected"), _("The worse completion, likewise."), required=True),
+        Role("score_chosen", _("Score of chosen"), _("A number; 1 where no column is given.")),
+        Role("score_rejected", _("Score of rejected"), _("A number; 0 where no column is given.")),
         _ID,
         _METADATA,
     ),
-}  # fmt: skip
+}
 
 
 def roles(kind: Kind) -> tuple[Role, ...]:
@@ -97,27 +112,38 @@ class Columns:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"The kind of a file is one of {', '.join(KINDS)}.")
-        labels = {role.name: role.label for role in ROLES[self.kind]}
+            raise ValueError(
+                gettext("The kind of a file is one of %(kinds)s.") % {"kinds": ", ".join(KINDS)}
+            )
+        known = {role.name for role in ROLES[self.kind]}
         for name, value in vars(self).items():
-            if name != "kind" and value and name not in labels:
-                raise ValueError(f'A file of the kind "{self.kind}" has no column for "{name}".')
+            if name != "kind" and value and name not in known:
+                said = gettext('A file of the kind "%(kind)s" has no column for "%(name)s".')
+                raise ValueError(said % {"kind": self.kind, "name": name})
         for role in ROLES[self.kind]:
             if role.required and not getattr(self, role.name):
-                raise ValueError(f"Choose the column of: {role.label}.")
+                said = gettext("Choose the column of: %(role)s.")
+                raise ValueError(said % {"role": role.label})
         used = self.names
         if len(set(used)) < len(used):
             twice = next(name for name in used if used.count(name) > 1)
-            raise ValueError(f'The column "{twice}" is chosen twice; choose it once.')
+            said = gettext('The column "%(name)s" is chosen twice; choose it once.')
+            raise ValueError(said % {"name": twice})
         if self.kind == "pool" and bool(self.completions) == bool(self.texts):
             raise ValueError(
-                "Choose either one column that lists the completions, "
-                "or the columns that hold one each."
+                gettext(
+                    "Choose either one column that lists the completions, "
+                    "or the columns that hold one each."
+                )
             )
         if bool(self.score_chosen) != bool(self.score_rejected):
-            raise ValueError("Choose the score columns of both chosen and rejected, or neither.")
+            raise ValueError(
+                gettext("Choose the score columns of both chosen and rejected, or neither.")
+            )
         if self.input and not self.prompt:
-            raise ValueError("An input belongs below a prompt; choose the column of the prompt.")
+            raise ValueError(
+                gettext("An input belongs below a prompt; choose the column of the prompt.")
+            )
 
     @property
     def names(self) -> list[str]:

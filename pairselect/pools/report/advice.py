@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext, ngettext
+
 from pairselect.pools.report.facts import Facts
-from pairselect.pools.report.words import count, percent
+from pairselect.pools.words import percent, whole
 
 MUCH_CUT = 0.05
 MANY_REPEATED = 0.1
@@ -14,43 +16,62 @@ def advice(facts: Facts) -> Iterator[str]:
     texts, geometry = facts["texts"], facts["geometry"]
     total = texts["completions"]
     if not total:
-        yield "The pool has no completions."
+        yield gettext("The pool has no completions.")
         return
     yield from _cut(facts)
     if identity := facts["identity"]["completions"]:
-        yield (
-            f"{_of(identity, total)} who or what wrote them: people would judge the name, and the "
-            "trained model would learn to say it."
+        said = ngettext(
+            "%(number)s completion (%(share)s) tells who or what wrote them: people would judge "
+            "the name, and the trained model would learn to say it.",
+            "%(number)s completions (%(share)s) tell who or what wrote them: people would judge "
+            "the name, and the trained model would learn to say it.",
+            identity,
         )
+        yield said % {"number": whole(identity), "share": percent(identity / total)}
     if texts["without_choice"]:
-        share = percent(texts["without_choice"] / texts["prompts"])
-        have = "has" if texts["without_choice"] == 1 else "have"
-        yield (
-            f"{texts['without_choice']:,} of {texts['prompts']:,} prompts ({share}) {have} no two "
-            "distinct completions: no label can be bought there."
+        said = ngettext(
+            "%(number)s of %(prompts)s prompts (%(share)s) has no two distinct completions: no "
+            "label can be bought there.",
+            "%(number)s of %(prompts)s prompts (%(share)s) have no two distinct completions: no "
+            "label can be bought there.",
+            texts["without_choice"],
         )
+        yield said % {
+            "number": whole(texts["without_choice"]),
+            "prompts": whole(texts["prompts"]),
+            "share": percent(texts["without_choice"] / texts["prompts"]),
+        }
     repeated = 1 - texts["distinct"] / total
     if repeated > MANY_REPEATED:
-        yield (
-            f"{percent(repeated)} of the completions repeat another of their prompt: a higher "
-            "temperature or a second model would give more to choose from."
+        said = gettext(
+            "%(share)s of the completions repeat another of their prompt: a higher temperature or "
+            "a second model would give more to choose from."
         )
+        yield said % {"share": percent(repeated)}
     if texts["empty"]:
-        said = f"{count(texts['empty'], 'completion')} ({percent(texts['empty'] / total)})"
-        yield f"{said} {'is' if texts['empty'] == 1 else 'are'} empty."
+        said = ngettext(
+            "%(number)s completion (%(share)s) is empty.",
+            "%(number)s completions (%(share)s) are empty.",
+            texts["empty"],
+        )
+        yield said % {"number": whole(texts["empty"]), "share": percent(texts["empty"] / total)}
     if geometry is None:
         return
     if geometry["near_share"] > MANY_NEAR:
-        yield (
-            f"{percent(geometry['near_share'])} of the pairs are near-duplicates by their "
-            "features: there is less to choose from than it seems."
+        said = gettext(
+            "%(share)s of the pairs are near-duplicates by their features: there is less to choose "
+            "from than it seems."
         )
+        yield said % {"share": percent(geometry["near_share"])}
     if geometry["narrow"]:
-        are, their = ("is", "its") if geometry["narrow"] == 1 else ("are", "their")
-        yield (
-            f"{geometry['narrow']:,} of {geometry['prompts']:,} prompts {are} too narrow to be "
-            f"worth a label: {their} completions hardly differ."
+        said = ngettext(
+            "%(number)s of %(prompts)s prompts is too narrow to be worth a label: its completions "
+            "hardly differ.",
+            "%(number)s of %(prompts)s prompts are too narrow to be worth a label: their "
+            "completions hardly differ.",
+            geometry["narrow"],
         )
+        yield said % {"number": whole(geometry["narrow"]), "prompts": whole(geometry["prompts"])}
 
 
 def _cut(facts: Facts) -> Iterator[str]:
@@ -59,13 +80,13 @@ def _cut(facts: Facts) -> Iterator[str]:
     if share <= MUCH_CUT:
         return
     limit = facts["most_tokens"]
-    at = f" at {limit:,} tokens" if limit else " short"
-    yield (
-        f"{percent(share)} of the completions were cut{at}: people would compare answers without "
-        "an end. Allow more tokens, or ask for shorter answers."
+    said = gettext(
+        "%(share)s of the completions were cut short: people would compare answers without an "
+        "end. Allow more tokens, or ask for shorter answers."
     )
-
-
-def _of(number: int, total: int) -> str:
-    tell = "tells" if number == 1 else "tell"
-    return f"{count(number, 'completion')} ({percent(number / total)}) {tell}"
+    if limit:
+        said = gettext(
+            "%(share)s of the completions were cut at %(limit)s tokens: people would compare "
+            "answers without an end. Allow more tokens, or ask for shorter answers."
+        )
+    yield said % {"share": percent(share), "limit": whole(limit or 0)}

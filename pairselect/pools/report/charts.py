@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from math import ceil, log2
 
+from django.utils.translation import gettext
+
 from pairselect.pools.report.facts import Histogram, MoreFacts
+from pairselect.pools.words import localised, whole
 
 WIDTH, HEIGHT = 520, 230
 LEFT, RIGHT, TOP, BOTTOM = 58, 20, 26, 40
@@ -75,9 +78,9 @@ def draw_lengths(facts: Histogram) -> Chart:
     step = ceil(len(counts) / MOST_TICKS)
     edges = range(0, len(counts) + (not facts["open"]), step)
     return Chart(
-        x_ticks=[Tick(_at(left + i * room), f"{i * width:,}") for i in edges],
-        y_ticks=[Tick(_at(HEIGHT - BOTTOM - most * tall), f"{most:,}")],
-        rows=[Row(_bin(i, facts), f"{count:,}") for i, count in enumerate(counts)],
+        x_ticks=[Tick(_at(left + i * room), whole(i * width)) for i in edges],
+        y_ticks=[Tick(_at(HEIGHT - BOTTOM - most * tall), whole(most))],
+        rows=[Row(_bin(i, facts), whole(count)) for i, count in enumerate(counts)],
         bars=bars,
         left=left,
     )
@@ -101,12 +104,15 @@ def draw_more(facts: MoreFacts) -> Chart:
             last = at[place][0]
     return Chart(
         x_ticks=ticks,
-        y_ticks=[Tick(_at(HEIGHT - BOTTOM - tall * y), f"{y:.0%}") for y in (0.25, 0.5, 0.75, 1.0)],
-        rows=[Row(str(k), f"{100 * one:.1f}%") for k, one in zip(counts, share, strict=True)],
+        y_ticks=[
+            Tick(_at(HEIGHT - BOTTOM - tall * y), localised(f"{y:.0%}"))
+            for y in (0.25, 0.5, 0.75, 1.0)
+        ],
+        rows=[Row(str(k), localised(f"{one:.1%}")) for k, one in zip(counts, share, strict=True)],
         bars=[],
         line=" ".join(f"{x:.1f},{y:.1f}" for x, y in at),
         dots=[
-            Dot(_at(x), _at(y), f"{share[place]:.0%}" if place in shown else "")
+            Dot(_at(x), _at(y), localised(f"{share[place]:.0%}") if place in shown else "")
             for place, (x, y) in enumerate(at)
         ],
     )
@@ -115,9 +121,11 @@ def draw_more(facts: MoreFacts) -> Chart:
 def _bin(place: int, facts: Histogram) -> str:
     first = place * facts["width"]
     if facts["open"] and place == len(facts["counts"]) - 1:
-        return f"{first:,} and more"
+        return gettext("%(number)s and more") % {"number": whole(first)}
     last = first + facts["width"] - 1
-    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
+    if first == last:
+        return whole(first)
+    return gettext("%(first)s to %(last)s") % {"first": whole(first), "last": whole(last)}
 
 
 def _at(coordinate: float) -> str:

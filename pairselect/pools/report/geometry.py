@@ -1,6 +1,7 @@
 """What the features say of a pool: duplicates, directions, narrow prompts, more completions."""
 
 import numpy as np
+from django.utils.translation import gettext_noop
 from numpy.typing import NDArray
 
 from pairselect.core import (
@@ -53,13 +54,15 @@ def features_of(
     of_pool = pool.feature_sets.filter(completed_at__isnull=False)
     feature_set = finished_features(pool) or of_pool.first()
     if feature_set is None:
-        raise NoGeometry("No features yet: extract them to learn how far the completions differ.")
+        raise NoGeometry(
+            gettext_noop("No features yet: extract them to learn how far the completions differ.")
+        )
     try:
         raw, _, tokens = load_arrays(feature_set)
     except FeaturesLost as problem:
         raise NoGeometry(str(problem)) from problem
     if len(raw) != len(texts.characters):
-        raise NoGeometry("The features are of other completions: extract them again.")
+        raise NoGeometry(gettext_noop("The features are of other completions: extract them again."))
     return feature_set, raw, np.asarray(tokens, dtype=np.int64)
 
 
@@ -79,7 +82,9 @@ def measure(
     several = np.flatnonzero(sizes > 1)
     drawn = _sample(several, sizes, MOST_PAIRS, rng, rows=MOST_NUMBERS // raw.shape[1])
     if several.size and not drawn.size:
-        raise NoGeometry("Every prompt has too many completions to compare them all in pairs.")
+        raise NoGeometry(
+            gettext_noop("Every prompt has too many completions to compare them all in pairs.")
+        )
     rows, prompt = _rows(drawn, sizes)
     text_id = np.array(texts.text_ids, dtype=np.int64)[rows]
     try:

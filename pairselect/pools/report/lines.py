@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pairselect.pools.report.facts import Facts, LengthFacts
-from pairselect.pools.report.words import count, percent
+from django.utils.translation import gettext, ngettext
+
+from pairselect.pools.report.facts import Facts, LengthFacts, Quantiles
+from pairselect.pools.words import localised, percent, whole
 
 
 @dataclass(frozen=True)
@@ -16,44 +18,70 @@ class Line:
 
 def figures(facts: Facts) -> Iterator[Line]:
     texts, geometry = facts["texts"], facts["geometry"]
-    yield Line("completions", f"{texts['completions']:,}")
+    yield Line(gettext("completions"), whole(texts["completions"]))
     if texts["completions"]:
-        yield Line("of them distinct", percent(texts["distinct"] / texts["completions"]))
+        distinct = percent(texts["distinct"] / texts["completions"])
+        yield Line(gettext("of them distinct"), distinct)
     choice = texts["prompts"] - texts["without_choice"]
-    yield Line("prompts with a choice", f"{choice:,} of {texts['prompts']:,}")
+    yield Line(gettext("prompts with a choice"), _of(whole(choice), whole(texts["prompts"])))
     if geometry:
-        value = f"{geometry['effective_rank']:.1f} of {geometry['dimension']}"
-        yield Line("independent directions in which pairs differ", value)
+        value = _of(_tenths(geometry["effective_rank"]), str(geometry["dimension"]))
+        yield Line(gettext("independent directions in which pairs differ"), value)
 
 
 def variety(facts: Facts) -> Iterator[Line]:
     texts, geometry = facts["texts"], facts["geometry"]
     repeated = texts["completions"] - texts["distinct"]
-    hint = "texts that another completion of the prompt has, but for case, blanks and punctuation"
+    hints = [
+        gettext(
+            "texts that another completion of the prompt has, but for case, blanks and punctuation"
+        )
+    ]
     if repeated:
-        hint += f"; {texts['repeated_exactly']:,} to the letter"
-    yield Line("Repeated", f"{repeated:,}", hint)
-    yield Line("Empty", f"{texts['empty']:,}")
-    hint = "they have no two distinct completions, so no pair to label"
-    yield Line("Prompts without a choice", f"{texts['without_choice']:,}", hint)
+        exactly = whole(texts["repeated_exactly"])
+        hints.append(gettext("%(number)s to the letter") % {"number": exactly})
+    yield Line(gettext("Repeated"), whole(repeated), "; ".join(hints))
+    yield Line(gettext("Empty"), whole(texts["empty"]))
+    hint = gettext("they have no two distinct completions, so no pair to label")
+    yield Line(gettext("Prompts without a choice"), whole(texts["without_choice"]), hint)
     if geometry is None:
         return
-    hint = "pairs of different texts whose features are less than "
-    hint += f"{geometry['near_threshold']:.0%} of the usual distance apart"
-    yield Line("Near-duplicates", percent(geometry["near_share"]), hint)
+    hint = gettext(
+        "pairs of different texts whose features are less than %(share)s of the usual distance "
+        "apart"
+    )
+    near = localised(f"{geometry['near_threshold']:.0%}")
+    share = percent(geometry["near_share"])
+    yield Line(gettext("Near-duplicates"), share, hint % {"share": near})
     rank = geometry["rank"]
-    hint = f"of {geometry['dimension']}, over all prompts: the effective rank, which counts weak "
-    hint += "directions in part"
+    hints = [
+        gettext(
+            "of %(dimension)s, over all prompts: the effective rank, which counts weak directions "
+            "in part"
+        )
+        % {"dimension": geometry["dimension"]}
+    ]
     if rank["most"] >= 1.05:  # a single pair has one direction, whatever it is
-        hint += f"; {rank['median']:.1f} within the median prompt, "
-        hint += f"{rank['tenth']:.1f} to {rank['ninetieth']:.1f} in eight of ten"
-    title = "Independent directions in which pairs differ"
-    yield Line(title, f"{geometry['effective_rank']:.1f}", hint)
-    widest = geometry["widest"]
-    hint = f"of {count(geometry['prompts'], 'prompt')}: their widest pair is below "
-    hint += f"{geometry['narrow_threshold']:.0%} of the median pair. The widest pair of the median "
-    hint += f"prompt is {widest['median']:.1f} times the median pair"
-    yield Line("Too narrow to be worth a label", f"{geometry['narrow']:,}", hint)
+        hints.append(
+            gettext(
+                "%(median)s within the median prompt, %(tenth)s to %(ninetieth)s in eight of ten"
+            )
+            % {name: _tenths(rank[name]) for name in ("median", "tenth", "ninetieth")}
+        )
+    title = gettext("Independent directions in which pairs differ")
+    yield Line(title, _tenths(geometry["effective_rank"]), "; ".join(hints))
+    hint = ngettext(
+        "of %(number)s prompt: their widest pair is below %(share)s of the median pair. The widest "
+        "pair of the median prompt is %(times)s times the median pair",
+        "of %(number)s prompts: their widest pair is below %(share)s of the median pair. The "
+        "widest pair of the median prompt is %(times)s times the median pair",
+        geometry["prompts"],
+    ) % {
+        "number": whole(geometry["prompts"]),
+        "share": localised(f"{geometry['narrow_threshold']:.0%}"),
+        "times": _tenths(geometry["widest"]["median"]),
+    }
+    yield Line(gettext("Too narrow to be worth a label"), whole(geometry["narrow"]), hint)
 
 
 def lengths_in_words(
@@ -61,23 +89,40 @@ def lengths_in_words(
 ) -> Iterator[Line]:
     tokens, characters = lengths["tokens"], lengths["characters"]
     if tokens:
-        hint = f"in eight of ten {tokens['tenth']:,.0f} to {tokens['ninetieth']:,.0f}, "
-        hint += f"at most {tokens['most']:,.0f}"
+        hint = _eight_of_ten(tokens)
         if lengths["tokens_by"] == "reference":
-            hint += "; by the tokens of the reference model"
-        yield Line("Tokens, median", f"{tokens['median']:,.0f}", hint)
-    hint = f"in eight of ten {characters['tenth']:,.0f} to {characters['ninetieth']:,.0f}, "
-    hint += f"at most {characters['most']:,.0f}"
-    yield Line("Characters, median", f"{characters['median']:,.0f}", hint)
+            hint += "; " + gettext("by the tokens of the reference model")
+        yield Line(gettext("Tokens, median"), whole(round(tokens["median"])), hint)
+    median = whole(round(characters["median"]))
+    yield Line(gettext("Characters, median"), median, _eight_of_ten(characters))
     spread = lengths["spread"]
-    median, ninetieth = f"{spread['median']:.1f}", f"{spread['ninetieth']:.1f}"
-    hint = "in the median prompt"
+    median, ninetieth = _tenths(spread["median"]), _tenths(spread["ninetieth"])
+    hint = gettext("in the median prompt")
     if ninetieth != median:
-        hint += f"; over {ninetieth} times in one of ten"
-    yield Line("Longest over shortest", f"{median} times", hint)
+        hint = gettext("in the median prompt; over %(number)s times in one of ten")
+        hint %= {"number": ninetieth}
+    times = gettext("%(number)s times") % {"number": median}
+    yield Line(gettext("Longest over shortest"), times, hint)
     total = sum(finish.values())
     said = [f"{name}: {percent(number / total)}" for name, number in finish.items()]
-    hint = "“length” is the limit of tokens"
+    hint = gettext("“length” is the limit of tokens")
     if not limit:
-        hint += "; where the file does not say, “stop”"
-    yield Line("Ended by", ", ".join(said), hint)
+        hint = gettext("“length” is the limit of tokens; where the file does not say, “stop”")
+    yield Line(gettext("Ended by"), ", ".join(said), hint)
+
+
+def _eight_of_ten(lengths: Quantiles) -> str:
+    said = gettext("in eight of ten %(tenth)s to %(ninetieth)s, at most %(most)s")
+    return said % {
+        "tenth": whole(round(lengths["tenth"])),
+        "ninetieth": whole(round(lengths["ninetieth"])),
+        "most": whole(round(lengths["most"])),
+    }
+
+
+def _of(part: str, whole: str) -> str:
+    return gettext("%(part)s of %(whole)s") % {"part": part, "whole": whole}
+
+
+def _tenths(number: float) -> str:
+    return localised(f"{number:.1f}")

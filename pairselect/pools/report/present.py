@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, gettext_noop, ngettext
+
 from pairselect.pools.report.advice import advice
 from pairselect.pools.report.charts import Chart, draw_lengths, draw_more
 from pairselect.pools.report.facts import (
@@ -14,8 +16,9 @@ from pairselect.pools.report.facts import (
 )
 from pairselect.pools.report.identity import FILE
 from pairselect.pools.report.lines import Line, figures, lengths_in_words, variety
-from pairselect.pools.report.words import count, percent
+from pairselect.pools.words import localised, percent, whole
 
+UNITS = (gettext_noop("tokens"), gettext_noop("characters"))  # of facts.Histogram
 MUCH = 0.1  # of the objective, by the last doubling
 LITTLE = 0.03
 
@@ -84,7 +87,7 @@ def present(facts: Facts) -> Report:
         lengths=list(lengths_in_words(lengths, texts["finish"], facts["most_tokens"]))
         if lengths
         else [],
-        length_unit=lengths["histogram"]["unit"] if lengths else "",
+        length_unit=gettext(lengths["histogram"]["unit"]) if lengths else "",
         length_chart=draw_lengths(lengths["histogram"]) if lengths else None,
         more=_more(more) if more else None,
         sources=[_source(one) for one in facts["sources"]] if len(facts["sources"]) > 1 else [],
@@ -96,7 +99,7 @@ def present(facts: Facts) -> Report:
         ],
         narrowest=_narrowest(geometry) if geometry else [],
         narrow_hint=_narrow_hint(geometry) if geometry else "",
-        missing=facts["no_geometry"],
+        missing=gettext(facts["no_geometry"]) if facts["no_geometry"] else "",
         sampled=_sampled(geometry) if geometry else "",
     )
 
@@ -104,29 +107,50 @@ def present(facts: Facts) -> Report:
 def _more(more: MoreFacts) -> More:
     counts, share, half = more["counts"], more["share"], more["half"]
     fall = 1 - share[-1] / share[half]
-    statement = (
-        f"{counts[-1]} completions a prompt instead of {counts[half]} lower the predicted "
-        f"objective by {percent(fall)}; lower is better."
-    )
+    steps = {"few": counts[half], "many": counts[-1]}
+    statement = gettext(
+        "%(many)s completions a prompt instead of %(few)s lower the predicted objective by "
+        "%(share)s; lower is better."
+    ) % (steps | {"share": percent(fall)})
     remark = ""
     if fall >= MUCH:
-        remark = (
-            f"Going from {counts[half]} to {counts[-1]} still helps much: even more completions "
-            "may be worth generating."
+        remark = gettext(
+            "Going from %(few)s to %(many)s still helps much: even more completions may be worth "
+            "generating."
         )
     elif fall < LITTLE:
-        remark = (
-            f"Going from {counts[half]} to {counts[-1]} hardly helps: a second model or another "
-            "system prompt may give more to choose from."
+        remark = gettext(
+            "Going from %(few)s to %(many)s hardly helps: a second model or another system prompt "
+            "may give more to choose from."
         )
-    draws = "" if more["draws"] == 1 else f", the mean of {more['draws']} draws"
-    method = (
-        f"The objective Φ of {count(more['budget'], 'label')}, one a prompt, chosen from so many "
-        f"completions of each{draws}, in percent of Φ with two, where there is nothing to choose. "
-        f"Every choice is at most {percent(more['gap'])} above the best possible; more "
-        f"than {counts[-1]} completions have not been tried."
+    return More(statement, remark % steps, _method(more), draw_more(more))
+
+
+def _method(more: MoreFacts) -> str:
+    if more["draws"] == 1:
+        said = ngettext(
+            "The objective Φ of %(labels)s label, one a prompt, chosen from so many completions of "
+            "each, in percent of Φ with two, where there is nothing to choose.",
+            "The objective Φ of %(labels)s labels, one a prompt, chosen from so many completions "
+            "of each, in percent of Φ with two, where there is nothing to choose.",
+            more["budget"],
+        )
+    else:
+        said = ngettext(
+            "The objective Φ of %(labels)s label, one a prompt, chosen from so many completions of "
+            "each, the mean of %(draws)s draws, in percent of Φ with two, where there is nothing "
+            "to choose.",
+            "The objective Φ of %(labels)s labels, one a prompt, chosen from so many completions "
+            "of each, the mean of %(draws)s draws, in percent of Φ with two, where there is "
+            "nothing to choose.",
+            more["budget"],
+        )
+    bound = gettext(
+        "Every choice is at most %(gap)s above the best possible; more than %(most)s completions "
+        "have not been tried."
     )
-    return More(statement, remark, method, draw_more(more))
+    first = said % {"labels": whole(more["budget"]), "draws": more["draws"]}
+    return f"{first} {bound % {'gap': percent(more['gap']), 'most': more['counts'][-1]}}"
 
 
 def _source(source: SourceFacts) -> SourceRow:
@@ -135,25 +159,37 @@ def _source(source: SourceFacts) -> SourceRow:
     return SourceRow(
         label=source["label"],
         completions=total,
-        length=f"{length:,.0f}",
+        length=whole(round(length)),
         cut=percent(source["cut"] / total),
         distinct=percent(source["distinct"] / total),
-        spread="–" if source["spread"] is None else f"{source['spread']:.2f}",
-        identity=f"{source['identity']:,}",
+        spread="–" if source["spread"] is None else localised(f"{source['spread']:.2f}"),
+        identity=whole(source["identity"]),
     )
 
 
 def _identity(facts: Facts) -> str:
     identity = facts["identity"]
-    listed = count(identity["phrases"], "phrase")
-    said = f"None of the {listed} in {FILE} occurs."
+    listed = ngettext("%(number)s phrase", "%(number)s phrases", identity["phrases"])
+    listed %= {"number": whole(identity["phrases"])}
+    said = [gettext("None of the %(phrases)s in %(file)s occurs.")]
     if identity["completions"]:
-        said = f"{count(identity['completions'], 'completion')} "
-        said += "has" if identity["completions"] == 1 else "have"
-        said += f" one of the {listed} in {FILE}."
+        said = [
+            ngettext(
+                "%(number)s completion has one of the %(phrases)s in %(file)s.",
+                "%(number)s completions have one of the %(phrases)s in %(file)s.",
+                identity["completions"],
+            )
+        ]
+    said[0] %= {"phrases": listed, "file": FILE, "number": whole(identity["completions"])}
     if skipped := identity["skipped"]:
-        said += f" {count(skipped, 'line')} of that file could not be used{_which(identity)}."
-    return said + " The file is in the data folder: edit it, and have the report made again."
+        unused = ngettext(
+            "%(number)s line of that file could not be used%(which)s.",
+            "%(number)s lines of that file could not be used%(which)s.",
+            skipped,
+        )
+        said.append(unused % {"number": whole(skipped), "which": _which(identity)})
+    said.append(gettext("The file is in the data folder: edit it, and have the report made again."))
+    return " ".join(said)
 
 
 def _which(identity: IdentityFacts) -> str:
@@ -161,12 +197,18 @@ def _which(identity: IdentityFacts) -> str:
     if not lines:
         return ""
     more = identity["skipped"] - len(lines)
-    said = [f"line {one['line']:,} {one['why']}" for one in lines]
-    return ": " + "; ".join(said) + (f"; and {more:,} more" if more else "")
+    line = gettext("line %(number)s %(why)s")
+    said = [line % {"number": whole(one["line"]), "why": one["why"]} for one in lines]
+    if more:
+        said.append(gettext("and %(number)s more") % {"number": whole(more)})
+    return ": " + "; ".join(said)
 
 
 def _example(example: Example) -> tuple[str, str]:
-    where = f"prompt {example['position'] + 1:,}, completion {example['index'] + 1:,}"
+    where = gettext("prompt %(prompt)s, completion %(completion)s") % {
+        "prompt": whole(example["position"] + 1),
+        "completion": whole(example["index"] + 1),
+    }
     return where, example["excerpt"]
 
 
@@ -175,7 +217,7 @@ def _narrowest(geometry: GeometryFacts) -> list[PromptRow]:
         PromptRow(
             number=one["position"] + 1,
             excerpt=one["excerpt"],
-            widest=f"{one['widest']:.2f}",
+            widest=localised(f"{one['widest']:.2f}"),
             is_narrow=one["widest"] < geometry["narrow_threshold"],
         )
         for one in geometry["narrowest"]
@@ -183,17 +225,26 @@ def _narrowest(geometry: GeometryFacts) -> list[PromptRow]:
 
 
 def _narrow_hint(geometry: GeometryFacts) -> str:
-    return (
+    said = gettext(
         "The widest pair of a prompt over the median pair of the pool, by the distance of their "
-        f"features. Below {geometry['narrow_threshold']:g} even the best label of a prompt carries "
-        f"under {geometry['narrow_threshold'] ** 2:.0%} of the usual information."
+        "features. Below %(threshold)s even the best label of a prompt carries under %(share)s of "
+        "the usual information."
     )
+    threshold = geometry["narrow_threshold"]
+    return said % {
+        "threshold": localised(f"{threshold:g}"),
+        "share": localised(f"{threshold**2:.0%}"),
+    }
 
 
 def _sampled(geometry: GeometryFacts) -> str:
     if geometry["prompts"] == geometry["of_prompts"]:
         return ""
-    return (
-        f"What the features say is of {geometry['prompts']:,} of the {geometry['of_prompts']:,} "
-        "prompts, drawn at random with a fixed seed."
+    said = gettext(
+        "What the features say is of %(number)s of the %(prompts)s prompts, drawn at random with a "
+        "fixed seed."
     )
+    return said % {
+        "number": whole(geometry["prompts"]),
+        "prompts": whole(geometry["of_prompts"]),
+    }
