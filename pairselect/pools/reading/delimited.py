@@ -138,7 +138,7 @@ def _header(lines: _Lines) -> tuple[list[str], str]:
         table = csv.reader(
             io.StringIO(first.lstrip(), newline=""), delimiter=delimiter, strict=True
         )
-        header = [name.strip() for name in next(table)]
+        header = [name.strip() for name in next(table, [])]
     except csv.Error as error:
         raise UnreadableFile(f"The header cannot be read ({error}); check its quotes.") from None
     if not lines.is_utf8 or "\x00" in first:
