@@ -418,6 +418,6 @@ def test_a_stopped_supervisor_leaves_nothing_behind(serving: Serving, number: in
     time.sleep(1)
     children = psutil.Process(serving.process.pid).children(recursive=True)
     serving.process.send_signal(number)
-    assert serving.process.wait(20) == 0
+    assert serving.process.wait(60) == 0
     assert psutil.wait_procs(children, timeout=5)[1] == []
     assert "Unfinished jobs go on at the next start" in serving.log.read_text()

@@ -95,6 +95,7 @@ def test_from_the_login_to_ten_answers_without_a_pointer(
     page.keyboard.press("Enter")
     page.locator("html[data-ready]").wait_for(state="attached")
     for number, key in enumerate("1209121212", 2):
+        page.locator("#desk:not([aria-busy=true])").wait_for()
         page.wait_for_timeout(300)
         page.keyboard.press(key)
         page.locator(f"#desk-number:text-is('{number}')").wait_for()
