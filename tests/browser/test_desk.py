@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from annotate.models import Comparison, Judgement
 from tests.browser.conftest import Desk
 from tests.conftest import People, make_campaign
@@ -362,3 +364,20 @@ def test_the_text_has_two_thirds_of_a_small_laptops_height(people: People, sit: 
     assert height >= 768 * 2 / 3
     assert desk.page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
     assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize(("width", "height"), [(844, 390), (910, 512), (683, 384)])
+def test_the_texts_can_be_read_at_little_height(
+    people: People, sit: Sit, width: int, height: int
+) -> None:
+    campaign = make_campaign(people.anna, strengths=3, criteria=["A", "B", "C"], edits=True)
+    desk = sit(people.anna, viewport={"width": width, "height": height})
+    desk.open(f"/work/{campaign.pk}/")
+    desk.ready()
+    for side in ("left", "right"):
+        text = desk.page.locator(f".pane[data-side={side}] .prose")
+        text.scroll_into_view_if_needed()
+        box = text.bounding_box()
+        assert box is not None
+        assert box["height"] >= 20
+    assert desk.page.locator(".answers-choice").is_visible()
