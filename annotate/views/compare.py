@@ -16,7 +16,7 @@ from annotate.bar import bar_of, key_list
 from annotate.forms.answers import FlagForm, criterion_field
 from annotate.guidelines import guideline_view
 from annotate.keys import as_shown, keys_of, preferences_of
-from annotate.leasing import next_comparisons, show
+from annotate.leasing import next_comparison, next_comparisons, show
 from annotate.models import Campaign, Comparison, Judgement
 from annotate.onboarding import is_right, onboarding_left, onboarding_result, practice_of, practised
 from annotate.queries import (
@@ -50,8 +50,8 @@ def compare(request: HttpRequest, campaign_pk: int) -> HttpResponse:
     campaign = get_object_or_404(campaigns_known_to(person), pk=campaign_pk)
     if not campaigns_of(person).filter(pk=campaign.pk).exists():
         return _left(request, campaign)
-    found = next_comparisons(campaign, person, ahead=0)
-    sheet = sheet_of(found[0]) if found else None
+    found = next_comparison(campaign, person)
+    sheet = sheet_of(found) if found else None
     return render(request, PAGE, _page(request, campaign, sheet))
 
 
