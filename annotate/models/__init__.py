@@ -1,10 +1,13 @@
+from annotate.models.assessments import Assessment
 from annotate.models.campaigns import Campaign, Guideline, Participation
 from annotate.models.comparisons import Comparison, Gold
 from annotate.models.exports import Export
 from annotate.models.judgements import Edit, Flag, Judgement
+from annotate.models.machines import Machine
 from annotate.models.preferences import Preferences
 
 __all__ = [
+    "Assessment",
     "Campaign",
     "Comparison",
     "Edit",
@@ -13,6 +16,7 @@ __all__ = [
     "Gold",
     "Guideline",
     "Judgement",
+    "Machine",
     "Participation",
     "Preferences",
 ]

@@ -3,6 +3,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from annotate.models.machines import Machine
 from pairselect.designs.models import Design
 
 SHARE = [MinValueValidator(0.0), MaxValueValidator(0.5)]
@@ -15,6 +16,15 @@ class Campaign(models.Model):
         OFF = "off", _("not asked for")
         OPTIONAL = "optional", _("optional")
         REQUIRED = "required", _("required")
+
+    class Adjudicate(models.TextChoices):
+        NEVER = "never", _("never")
+        SPLIT = "split", _("where no answer has most of the labels")
+        ANY = "any", _("wherever two labels differ")
+
+    class PricedBy(models.TextChoices):
+        LABEL = "label", _("label")
+        HOUR = "hour", _("hour")
 
     name = models.CharField(max_length=100, unique=True)
     design = models.ForeignKey(Design, on_delete=models.PROTECT, related_name="campaigns")
@@ -68,12 +78,38 @@ class Campaign(models.Model):
         default=50, help_text="of work, after which a pause is proposed; 0: never"
     )
 
+    # Disagreements, machines, money.
+    adjudicate = models.CharField(
+        max_length=10,
+        choices=Adjudicate.choices,
+        default=Adjudicate.NEVER,
+        help_text="which pairs an adjudicator decides, once all their labels are there",
+    )
+    adjudicators = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="adjudicates"
+    )
+    machines = models.ManyToManyField(Machine, blank=True, related_name="campaigns")
+    price = models.DecimalField(
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="of what ``priced_by`` says; empty: not known",
+    )
+    priced_by = models.CharField(
+        max_length=10, choices=PricedBy.choices, default=PricedBy.LABEL, help_text="active hours"
+    )
+    currency = models.CharField(max_length=3, blank=True, help_text="ISO 4217: EUR")
+
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
     opened_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]

@@ -33,8 +33,10 @@ class Gold(models.Model):
 class Comparison(models.Model):
     """Two texts that one person is to compare: whose they are at present, and whether answered.
 
-    A pair with k labels to get has k rows of the kind ``label``; whoever is free takes one.
-    Rows of the other kinds are made for one person. Whoever has been shown a comparison holds
+    A pair with k labels to get has k rows of the kind ``label``; whoever is free takes one. A
+    pair whose labels differ may get one of the kind ``adjudication``, for any adjudicator. Rows
+    of the other kinds are made for one person, or one machine, which gets two of each pair: one
+    in either order. Whoever has been shown a comparison holds
     a lease, named by a UUID that its form carries; an answer counts only under the lease that
     it was given for.
     """
@@ -44,15 +46,19 @@ class Comparison(models.Model):
         REPEAT = "repeat", _("silent repeat, sides swapped")
         GOLD = "gold", _("gold pair")
         ONBOARDING = "onboarding", _("onboarding")
+        ADJUDICATION = "adjudication", _("adjudication of a disagreement")
+        MACHINE = "machine", _("asked of a machine")
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="comparisons")
-    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.LABEL)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.LABEL)
     pair = models.ForeignKey(
         SelectedPair, null=True, on_delete=models.PROTECT, related_name="comparisons"
     )
     gold = models.ForeignKey(Gold, null=True, on_delete=models.PROTECT, related_name="comparisons")
     position = models.PositiveIntegerField(help_text="0-based place in the campaign's queue")
-    slot = models.PositiveSmallIntegerField(default=0, help_text="which of the pair's k labels")
+    slot = models.PositiveSmallIntegerField(
+        default=0, help_text="which of the pair's k labels; of a machine's, 1 has the sides swapped"
+    )
     reserved_for = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
     )
@@ -74,13 +80,17 @@ class Comparison(models.Model):
         ordering = ["position", "slot"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind__in=["label", "repeat"], pair__isnull=False, gold__isnull=True)
+                condition=Q(
+                    kind__in=["label", "repeat", "adjudication", "machine"],
+                    pair__isnull=False,
+                    gold__isnull=True,
+                )
                 | Q(kind__in=["gold", "onboarding"], pair__isnull=True, gold__isnull=False),
                 name="a_pair_or_gold",
             ),
             models.CheckConstraint(
-                condition=Q(kind="label", reserved_for__isnull=True)
-                | ~Q(kind="label") & Q(reserved_for__isnull=False),
+                condition=Q(kind__in=["label", "adjudication"], reserved_for__isnull=True)
+                | ~Q(kind__in=["label", "adjudication"]) & Q(reserved_for__isnull=False),
                 name="checks_are_for_one_person",
             ),
             models.UniqueConstraint(
@@ -92,6 +102,16 @@ class Comparison(models.Model):
                 fields=["campaign", "pair", "annotator"],
                 condition=Q(kind="label"),
                 name="one_slot_per_person",
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "pair"],
+                condition=Q(kind="adjudication"),
+                name="one_adjudication_per_pair",
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "pair", "reserved_for", "slot"],
+                condition=Q(kind="machine"),
+                name="either_order_once_per_machine",
             ),
             models.UniqueConstraint(
                 fields=["original", "reserved_for"], name="one_repeat_per_person"

@@ -7,11 +7,14 @@ from annotate.models.campaigns import Campaign
 
 
 class Export(models.Model):
-    """A dataset file made from a campaign's labels."""
+    """A folder of dataset files made from a campaign's labels, with its card and its report."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="exports")
     format = models.CharField(max_length=20)
+    options = models.JSONField(default=dict, help_text="what was asked for: filters, split, files")
     file = models.UUIDField(default=uuid.uuid4, unique=True, help_text="its name on the disk")
+    files = models.JSONField(default=list, help_text="name, rows, bytes and sha256 of each")
+    report = models.JSONField(default=dict, help_text="the acceptance report, as numbers")
     row_count = models.PositiveIntegerField(null=True, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
     created_by = models.ForeignKey(

@@ -42,6 +42,9 @@ class Judgement(models.Model):
     active_seconds = models.FloatField(
         null=True, blank=True, help_text="of those, the page in view and its reader not idle"
     )
+    confidence = models.FloatField(
+        null=True, blank=True, help_text="a machine's own probability of its choice"
+    )
     guideline = models.ForeignKey(
         Guideline, null=True, blank=True, on_delete=models.PROTECT, related_name="judgements"
     )

@@ -92,6 +92,7 @@ class Design(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     solved_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]
@@ -176,6 +177,7 @@ class SelectedPair(models.Model):
     first_log_prob = models.FloatField(help_text="nats, under the reference model")
     second_log_prob = models.FloatField(help_text="nats, under the reference model")
     is_random = models.BooleanField(default=False, help_text="drawn at random, as a control")
+    rationale = models.JSONField(default=dict, help_text="the numbers that its reasons are told by")
 
     class Meta:
         ordering = ["position"]
@@ -186,6 +188,25 @@ class SelectedPair(models.Model):
 
     def __str__(self) -> str:
         return f"pair {self.position} of {self.design_id}"
+
+
+class Plan(models.Model):
+    """What budgets and strategies would bring on a pool: predicted, before a design is saved."""
+
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="plans")
+    asked = models.JSONField(help_text="of the design that it is made for, as its form has it")
+    results = models.JSONField(default=dict)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"plan {self.pk} for {self.pool}"
 
 
 class KnownLabel(models.Model):
