@@ -6,7 +6,7 @@ from statistics import NormalDist
 from pairselect.core.arrays import DesignError
 
 
-def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: float, trials: int, *, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a binomial proportion.
 
     With p̂ = successes / trials, n = trials and z the (1 + level)/2 quantile of the standard normal
@@ -20,8 +20,10 @@ def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> tupl
 
     Parameters
     ----------
-    successes : int
-        Of the trials, 0 to ``trials``.
+    successes : float
+        Of the trials, 0 to ``trials``. Where a trial may succeed in part, the sum of the parts:
+        the interval is then wide rather than narrow, as no variable within 0 and 1 varies more
+        than one that is either.
     trials : int
         At least 1.
     level : float
