@@ -5,3 +5,9 @@ class AnnotateConfig(AppConfig):
     """The people's side: comparisons and exports."""
 
     name = "annotate"
+
+    def ready(self) -> None:
+        from annotate.timing import seconds_a_label  # models are there from now on
+        from pairselect.designs.pace import measured_by
+
+        measured_by(seconds_a_label)

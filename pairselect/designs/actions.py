@@ -4,14 +4,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
 from pairselect.core import STRATEGIES, DesignError
-from pairselect.designs.bridge import selected_rows
+from pairselect.designs.bridge import labels_of, selected_rows
 from pairselect.designs.models import Design, KnownLabel, SelectedPair
-from pairselect.designs.solution import STEPS, solve
+from pairselect.designs.solution import STEPS, rationales, solve
 from pairselect.jobs.actions import Work, is_active
 from pairselect.jobs.progress import JobError, JobProgress
 from pairselect.pools.actions import work_for_pool
@@ -79,7 +80,7 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
         design.score_set = design.score_set or finished_scores(design.pool).first()
     started = time.monotonic()
     try:
-        solution = solve(design, features, progress)
+        solution = solve(design, features, labels_of(design), progress)
     except DesignError as problem:
         raise JobError(str(problem)) from problem
     except FeaturesLost as problem:
@@ -99,9 +100,10 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
     design.candidate_count = selection.problem.pool.n_pairs
     design.reduction = solution.arrays.reduction
     design.diagnostics = solution.diagnostics | {"admissible_gap": solution.admissible_gap}
+    why = rationales(selection, solution.order, np.random.default_rng(design.seed))
+    rows = selected_rows(design, solution.arrays, selection, solution.order, why)
     design.seconds = time.monotonic() - started
     design.solved_at = timezone.now()
-    rows = selected_rows(design, solution.arrays, selection, solution.order)
     with transaction.atomic():
         SelectedPair.objects.filter(design=design).delete()
         SelectedPair.objects.bulk_create(rows, batch_size=2000)

@@ -129,19 +129,30 @@ def _pairs_with(rows: Sequence[int], prompt_ids: NDArray[np.int64]) -> NDArray[n
     return np.unique(np.concatenate(pairs), axis=0)
 
 
+Label = tuple[int, int, float]  # first, second, preference: 1, 0 or ½ for the first
+
+
+def labels_of(design: Design) -> list[Label]:
+    """The labels that the design knows, as ids."""
+    return list(design.known_labels.values_list("first_id", "second_id", "preference"))
+
+
 def known_arrays(
-    design: Design, arrays: PoolArrays
+    labels: Sequence[Label], arrays: PoolArrays
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The labels that the design knows: pairs (k, 2) as rows of features, preferences (k,)."""
-    labels = list(design.known_labels.values_list("first_id", "second_id", "preference"))
+    """Labels as pairs (k, 2), rows of features, and preferences (k,)."""
     pairs = _rows_of([(first, second) for first, second, _ in labels], arrays.completion_ids)
     return pairs, np.array([preference for _, _, preference in labels])
 
 
 def selected_rows(
-    design: Design, arrays: PoolArrays, selection: Selection, order: NDArray[np.intp]
+    design: Design,
+    arrays: PoolArrays,
+    selection: Selection,
+    order: NDArray[np.intp],
+    rationales: Sequence[dict[str, float | int]],
 ) -> list[SelectedPair]:
-    """The chosen pairs as rows, in queue order."""
+    """The chosen pairs as rows, in queue order, as the rationales are."""
     rows = []
     for position, k in enumerate(order):
         first, second = (int(row) for row in selection.pairs[k])
@@ -158,6 +169,7 @@ def selected_rows(
                 first_log_prob=float(arrays.log_probs[first]),
                 second_log_prob=float(arrays.log_probs[second]),
                 is_random=bool(selection.is_random[k]),
+                rationale=rationales[position],
             )
         )
     return rows

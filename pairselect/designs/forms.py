@@ -5,6 +5,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from pairselect.core import STRATEGIES
+from pairselect.designs.budgeting import MOST
 from pairselect.designs.grouping import GroupedForm
 from pairselect.designs.models import Design
 from pairselect.designs.queries import choosable_pairs, choosable_pools
@@ -17,7 +18,6 @@ from pairselect.pools.queries import (
 )
 from pairselect.pools.words import whole
 
-MOST = 2**31 - 1  # of an integer column
 STRATEGY_CHOICES = [(name, name.replace("_", " ")) for name in STRATEGIES]
 
 
@@ -39,12 +39,6 @@ class DesignForm(GroupedForm):
         },
     )
     name = forms.CharField(max_length=100, label=_("Name"))
-    budget = forms.IntegerField(
-        min_value=1,
-        max_value=MOST,
-        label=_("Budget"),
-        help_text=_("How many pairs you will have labelled."),
-    )
     strategy = forms.ChoiceField(
         choices=STRATEGY_CHOICES,
         initial="trace",
@@ -134,10 +128,16 @@ class DesignForm(GroupedForm):
         min_value=0, max_value=2**63 - 1, initial=0, required=False, label=_("Seed")
     )
 
-    def __init__(self, *args: Any, after: Design | None = None, **kwargs: Any) -> None:
-        """``after``: of the next round, whose pool is fixed and whose scores the labels give."""
+    def __init__(
+        self, *args: Any, after: Design | None = None, predicts: bool = False, **kwargs: Any
+    ) -> None:
+        """``after``: of the next round, whose pool is fixed and whose scores the labels give.
+
+        One that ``predicts`` asks for a plan, which needs no name.
+        """
         super().__init__(*args, **kwargs)
         self.after = after
+        self.fields["name"].required = not predicts
         if after is None:
             choice = self.fields["pool"]
             assert isinstance(choice, forms.ModelChoiceField)
@@ -153,7 +153,7 @@ class DesignForm(GroupedForm):
         ]
 
     def clean(self) -> dict[str, Any]:
-        data = self.cleaned_data
+        data = super().clean()
         if self.after is not None:
             data["pool"] = self.after.pool
         if data.get("pool") is not None:
@@ -162,6 +162,12 @@ class DesignForm(GroupedForm):
                 data["pool"], data.get("strategy"), data.pop("scores", "")
             )
         return data
+
+    def typed(self) -> dict[str, str]:
+        """What was typed, to be shown again: initial values of the same form."""
+        return {
+            name: str(self.data[name]) for name in self.fields if self.data.get(name) is not None
+        }
 
     def clean_random_share(self) -> float:
         return float(self.cleaned_data["random_share"] or 0) / 100

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django import forms
 from django.forms import BoundField
 from django.forms.boundfield import BoundWidget
 from django.utils.translation import gettext
 
 from pairselect.core import STRATEGIES, Strategy
+from pairselect.designs.budgeting import BUDGET_FIELDS, BudgetForm
 
-MAIN = ("pool", "name", "budget")
+MAIN = ("pool", "name")
 COMMON = ("trace", "trace_gap", "uniform")  # the other strategies are for comparison
 
 
@@ -28,7 +28,7 @@ class StrategyRow:
         return "scores" in self.strategy.needs
 
 
-class GroupedForm(forms.Form):
+class GroupedForm(BudgetForm):
     def common_strategies(self) -> Iterator[StrategyRow]:
         return (row for row in self._strategies() if row.strategy.name in COMMON)
 
@@ -43,13 +43,17 @@ class GroupedForm(forms.Form):
         return [self[name] for name in MAIN if name in self.fields]
 
     def more_fields(self) -> list[BoundField]:
-        return [self[name] for name in self.fields if name not in (*MAIN, "strategy")]
+        apart = (*MAIN, *BUDGET_FIELDS, "strategy")
+        return [self[name] for name in self.fields if name not in apart]
 
     @property
     def more_is_open(self) -> bool:
         """Where an error, or a setting that is not the usual one, would be out of sight."""
         return any(
-            field.errors or self.initial.get(field.name, field.field.initial) != field.field.initial
+            field.errors
+            or field.field.has_changed(
+                field.field.initial, self.initial.get(field.name, field.field.initial)
+            )
             for field in self.more_fields()
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from pairselect.core import STRATEGIES
+from pairselect.designs.budgeting import PRICED_BY
 from pairselect.designs.forms import DesignForm
 from pairselect.designs.models import Design
 from pairselect.designs.words import count, receipt
@@ -14,7 +15,20 @@ from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS
 
 def add_design_options(parser: CommandParser) -> None:
     parser.add_argument("--name", required=True)
-    parser.add_argument("--budget", type=int, required=True, help="how many pairs to label")
+    add_choice_options(parser)
+
+
+def add_choice_options(parser: CommandParser) -> None:
+    """What a choice of pairs is asked for, whether a design is made of it or only a plan."""
+    spent = parser.add_mutually_exclusive_group(required=True)
+    spent.add_argument("--budget", type=int, help="how many pairs to label")
+    spent.add_argument("--money", metavar="AMOUNT", help="what may be spent; needs --price")
+    spent.add_argument("--hours", help="how much work there is, at --seconds-per-label")
+    parser.add_argument("--price", help="of a label, or of an hour: see --priced-by")
+    parser.add_argument("--priced-by", choices=[name for name, _ in PRICED_BY], default="label")
+    parser.add_argument(
+        "--seconds-per-label", metavar="SECONDS", help="else as measured on the labels so far"
+    )
     parser.add_argument(
         "--strategy",
         default="trace",

@@ -16,11 +16,12 @@ def designs() -> QuerySet[Design]:
 
 
 def openable_designs() -> QuerySet[Design]:
-    """Those that are solved, or will be: not those that failed."""
+    """Those that are solved, or will be: not those that failed or are put away."""
     solving = Job.objects.filter(
         kind="solve_design", subject_id=OuterRef("pk"), status__in=Job.ACTIVE
     )
-    return Design.objects.filter(Q(solved_at__isnull=False) | Exists(solving))
+    shown = Design.objects.filter(archived_at__isnull=True)
+    return shown.filter(Q(solved_at__isnull=False) | Exists(solving))
 
 
 def pairs_in_order(design: Design) -> QuerySet[SelectedPair]:
@@ -45,14 +46,15 @@ def chain_of(design: Design) -> list[int]:
 
 
 def choosable_pools() -> QuerySet[Pool]:
-    """The pools that have completions, or will have: not those that failed or came out empty."""
+    """The pools that have completions, or will have: not those that failed or came out empty,
+    nor those that are put away."""
     making = Job.objects.filter(
         kind__in=("generate_pool", "import_pool"),
         subject_id=OuterRef("pk"),
         status__in=Job.ACTIVE,
     )
     filled = Completion.objects.filter(pool=OuterRef("pk"))
-    return Pool.objects.filter(
+    return Pool.objects.filter(archived_at__isnull=True).filter(
         Q(Exists(filled), completed_at__isnull=False) | Q(Exists(making), completed_at__isnull=True)
     )
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pairselect.core import (
     BradleyTerryFit,
+    BudgetCurve,
     Selection,
     allocation,
-    budget_curve,
     effective_rank,
     length_correlation,
     ridge_sweep,
@@ -28,7 +28,7 @@ from pairselect.designs.facts import (
 )
 
 
-def diagnose(selection: Selection, arrays: PoolArrays, rng: np.random.Generator) -> dict[str, Any]:
+def diagnose(selection: Selection, arrays: PoolArrays, curve: BudgetCurve) -> dict[str, Any]:
     """`Diagnostics` of a choice, without its fit and its admissible gap."""
     problem = selection.problem
     sweep = ridge_sweep(selection)
@@ -42,7 +42,7 @@ def diagnose(selection: Selection, arrays: PoolArrays, rng: np.random.Generator)
         target_rank=effective_rank(problem.target),
         admissible_gap=None,
         random_pairs=int(np.count_nonzero(selection.is_random)),
-        curve=_curve(selection, rng),
+        curve=_curve(selection, curve),
         ridge=ridge,
         pool=_pool(arrays),
         length=_length(selection, arrays),
@@ -88,8 +88,7 @@ def _plain(value: object) -> Any:
     return value
 
 
-def _curve(selection: Selection, rng: np.random.Generator) -> CurveFacts:
-    curve = budget_curve(selection.problem, rng=rng, chosen_objective=selection.objective)
+def _curve(selection: Selection, curve: BudgetCurve) -> CurveFacts:
     return CurveFacts(
         budgets=curve.budgets.tolist(),
         designed=curve.designed.tolist(),

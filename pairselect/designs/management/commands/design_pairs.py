@@ -5,7 +5,8 @@ from django.core.management.base import CommandError, CommandParser
 from pairselect.designs.actions import create_design, work_for_design
 from pairselect.designs.forms import DesignForm
 from pairselect.designs.options import add_design_options, checked, summary
-from pairselect.jobs.terminal import JobCommand
+from pairselect.designs.summaries import receipt
+from pairselect.jobs.terminal import JobCommand, named
 from pairselect.pools.models import Pool
 from pairselect.pools.naming import NameRefused
 
@@ -19,15 +20,12 @@ class Command(JobCommand):
         add_design_options(parser)
 
     def handle(self, *args: Any, pool: str, enqueue: bool, **options: Any) -> None:
-        try:
-            found = Pool.objects.get(name=pool)
-        except Pool.DoesNotExist:
-            raise CommandError(f"There is no pool named “{pool}”.") from None
+        found = named(Pool.objects, pool)
         settings = checked(DesignForm(options | {"pool": found.pk}))
         try:
             design = create_design(**settings)
         except NameRefused as problem:
             raise CommandError(str(problem)) from problem
         self.carry_out(work_for_design(design), enqueue=enqueue)
-        if not enqueue:
-            self.stdout.write(summary(design))
+        design.refresh_from_db()
+        self.tell(lambda: summary(design), lambda: receipt(design))
