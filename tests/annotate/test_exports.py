@@ -10,16 +10,16 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from annotate.answering import undo
-from annotate.dataset import dataset_rows
-from annotate.exports import export_path
-from annotate.formats import FORMATS
+from annotate.exporting.job import export_folder
+from annotate.exporting.provenance import pseudonym
 from annotate.guidelines import change_guidelines
+from annotate.leasing import next_comparison
 from annotate.masking import MARK, mask_identity
 from annotate.models import Campaign, Export, Judgement
-from annotate.provenance import pseudonym
 from annotate.queries import current_guideline, last_judgement
+from tests.annotate.exported import read, rows_of
 from tests.annotate.giving import answer_next, gold_for, onboard, repeat, revise
-from tests.conftest import People, give, make_campaign, run_queued_jobs
+from tests.conftest import People, give, make_campaign
 
 
 @pytest.fixture
@@ -36,14 +36,6 @@ def edited(people: People) -> Campaign:
     return make_campaign(
         people.anna, prompts=8, edits=True, strengths=3, criteria=["Clear", "True"]
     )
-
-
-def rows_of(campaign: Campaign, form: str = "trl") -> list[dict[str, Any]]:
-    return list(dataset_rows(campaign, FORMATS[form]))
-
-
-def read(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_text().split("\n") if line]
 
 
 def test_only_decided_pairs_are_rows(labelled: Campaign) -> None:
@@ -146,6 +138,7 @@ def test_strength_in_words_and_as_a_number(
     campaign: Campaign, people: People, steps: int, strength: int, words: str
 ) -> None:
     campaign.strengths = steps
+    campaign.save()
     answer_next(campaign, people.anna, "right", strength=strength)
     (row,) = rows_of(campaign)
     assert (row["metadata"]["strength"], row["metadata"]["margin"]) == (words, strength)
@@ -155,7 +148,7 @@ def test_words_of_strength_are_those_of_the_page() -> None:
     from django.utils.translation import override
 
     from annotate.bar import DEGREES
-    from annotate.provenance import STRENGTHS
+    from annotate.exporting.provenance import STRENGTHS
 
     with override("en"):
         for steps, words in STRENGTHS.items():
@@ -299,8 +292,6 @@ def test_an_edit_of_the_worse_one_says_nothing_about_the_other(
 def test_an_edit_that_is_the_other_text_is_not_put_over_itself(
     edited: Campaign, people: People
 ) -> None:
-    from annotate.leasing import next_comparison
-
     comparison = next_comparison(edited, people.anna)
     assert comparison is not None
     answer_next(edited, people.anna, "left", edit=comparison.right_text, edit_of="left")
@@ -310,7 +301,10 @@ def test_an_edit_that_is_the_other_text_is_not_put_over_itself(
 
 @pytest.mark.parametrize("edit", ["", " \n", "as it was"])
 def test_an_edit_that_changes_nothing_is_none(edited: Campaign, people: People, edit: str) -> None:
-    edited.design.pool.completions.update(text="as it was")
+    comparison = next_comparison(edited, people.anna)
+    assert comparison is not None
+    if edit.strip():
+        edit = comparison.left_text
     answer_next(edited, people.anna, "left", edit=edit, edit_of="left")
     assert rows_of(edited, "edits") == rows_of(edited, "sft") == []
     assert [row["metadata"]["edited"] for row in rows_of(edited)] == [False]
@@ -327,33 +321,37 @@ def test_masks_never_reach_a_file(edited: Campaign, people: People) -> None:
     edited.mask_identities = True
     edited.save()
     text = "I am ChatGPT, made by OpenAI. Ask away."
-    edited.design.pool.completions.update(text=text)
+    comparison = next_comparison(edited, people.anna)
+    assert comparison is not None
+    left, right = comparison.designed.first, comparison.designed.second
+    if not comparison.first_on_left:
+        left, right = right, left
+    edited.design.pool.completions.filter(pk=left.pk).update(text=text)
+    edited.design.pool.completions.filter(pk=right.pk).update(text=f"{text} Please!")
     shown, masks = mask_identity(text)
     assert masks == 2
     edit = shown.replace("Ask away.", "Ask me.")
     answer_next(edited, people.anna, "left", edit=edit, edit_of="left")
     (row,) = rows_of(edited)
-    assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == (text, text)
+    assert row["chosen"][0]["content"] == text
+    assert row["rejected"][0]["content"] == f"{text} Please!"
     (row,) = rows_of(edited, "sft")
     assert row["completion"][0]["content"] == "I am ChatGPT, made by OpenAI. Ask me."
     assert MARK not in json.dumps(rows_of(edited, "edits"), ensure_ascii=False)
 
 
-@pytest.mark.parametrize(("form", "queries"), [("trl", 3), ("edits", 3), ("sft", 3)])
+@pytest.mark.parametrize("form", ["trl", "edits", "sft"])
 def test_queries_do_not_grow_with_rows(
     edited: Campaign,
     people: People,
     form: str,
-    queries: int,
-    django_assert_num_queries: Callable[[int], Any],
+    django_assert_max_num_queries: Callable[[int], Any],
 ) -> None:
     for count in (1, 4):
         while len(rows_of(edited, "sft")) < count:
             answer_next(edited, people.anna, "left", edit="The edit", edit_of="left")
-        fresh = Campaign.objects.select_related("design__pool", "design__feature_set")
-        campaign = fresh.get(pk=edited.pk)
-        with django_assert_num_queries(queries):
-            assert len(rows_of(campaign, form)) >= count
+        with django_assert_max_num_queries(16):
+            assert len(rows_of(edited, form)) >= count
 
 
 def test_without_edits_that_is_said_and_no_file_left(
@@ -373,7 +371,7 @@ def test_without_edits_that_is_said_and_no_file_left(
         call_command("export_dataset", "campaign", "--output", str(out), "--format", "sft")
     assert not out.exists()
     assert Export.objects.count() == 0
-    folder = export_path(Export(campaign=labelled)).parent
+    folder = export_folder(Export(campaign=labelled)).parent
     assert list(folder.glob("*.part")) == []
 
 
@@ -401,30 +399,15 @@ def test_nothing_decided_is_said_and_no_file_left(
 
 
 def test_an_output_that_cannot_be_written_is_said(labelled: Campaign, tmp_path: Path) -> None:
-    for target, said in ((tmp_path / "no" / "o", "no such folder"), (tmp_path, "is a folder")):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "of").touch()
+    for target, said in (
+        (tmp_path / "no" / "o.jsonl", "no such folder"),
+        (tmp_path / "no" / "folder", "no such folder"),
+        (tmp_path / "full", "is a folder with files in it"),
+    ):
         with pytest.raises(CommandError, match=said):
             call_command("export_dataset", labelled.name, "--output", str(target))
-    assert Export.objects.count() == 0
-
-
-def test_export_by_page(labelled: Campaign, people: People) -> None:
-    client = people.client(people.admin)
-    client.post(f"/campaigns/{labelled.pk}/exports/", {"format": "trl"})
-    export = Export.objects.get()
-    assert client.get(f"/exports/{export.pk}/").status_code == 404  # not written yet
-    run_queued_jobs()
-    response = client.get(f"/exports/{export.pk}/")
-    content = b"".join(response.streaming_content)
-    assert content == export_path(export).read_bytes()
-    assert response.headers["Content-Disposition"] == (
-        f'attachment; filename="campaign-trl-{export.pk}.jsonl"'
-    )
-    assert f"/exports/{export.pk}/" in client.get(f"/campaigns/{labelled.pk}/").content.decode()
-
-
-def test_an_unknown_format_makes_nothing(labelled: Campaign, people: People) -> None:
-    client = people.client(people.admin)
-    client.post(f"/campaigns/{labelled.pk}/exports/", {"format": "../etc"})
     assert Export.objects.count() == 0
 
 
@@ -443,6 +426,7 @@ def test_rows_have_the_scores_that_the_design_saw(campaign: Campaign, people: Pe
     seen = give_scores(campaign.design.pool, "seen")
     give_scores(campaign.design.pool, "later", seed=5)
     campaign.design.score_set = seen
+    campaign.design.save()
     (row,) = rows_of(campaign)
     values = dict(seen.scores.values_list("completion__text", "value"))
     assert row["metadata"]["score"] == "seen"

@@ -43,12 +43,12 @@ def export(campaign: Campaign, folder: Path, form: str) -> Any:
     )
 
 
-def take_a_step(dataset: Any, model: str, folder: Path, kind: str = "DPO") -> Any:
+def take_a_step(dataset: Any, name: str, folder: Path, kind: str = "DPO", model: Any = None) -> Any:
     import trl
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     trainer = getattr(trl, f"{kind}Trainer")(
-        model=AutoModelForCausalLM.from_pretrained(model),
+        model=model or AutoModelForCausalLM.from_pretrained(name),
         args=getattr(trl, f"{kind}Config")(
             output_dir=str(folder / "run"),
             max_steps=1,
@@ -63,7 +63,7 @@ def take_a_step(dataset: Any, model: str, folder: Path, kind: str = "DPO") -> An
             disable_tqdm=True,
         ),
         train_dataset=dataset,
-        processing_class=AutoTokenizer.from_pretrained(model),
+        processing_class=AutoTokenizer.from_pretrained(name),
     )
     before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
     result = trainer.train()
@@ -101,6 +101,29 @@ def test_the_standard_prompt_is_the_text_that_the_model_was_given(
         )
         assert row["prompt"] == expected
         assert row["chosen"] == given["chosen"][0]["content"]
+
+
+def test_reward_trainer_takes_a_step_with_margins(
+    edited: Campaign, tmp_path: Path, tiny_model: str
+) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    dataset = export(edited, tmp_path, "trl-reward")
+    assert dataset["margin"] == [2.0, 2.0, 0.0]  # the last said no strength
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
+    trainer, result, moved = take_a_step(dataset, tiny_model, tmp_path, "Reward", model=model)
+    assert result.global_step == 1
+    assert moved > 0
+    assert len(trainer.train_dataset) == 3
+
+
+def test_kto_trainer_takes_a_step(labelled: Campaign, tmp_path: Path, tiny_model: str) -> None:
+    dataset = export(labelled, tmp_path, "kto")
+    assert dataset["label"] == [False, False]
+    trainer, result, moved = take_a_step(dataset, tiny_model, tmp_path, "KTO")
+    assert result.global_step == 1
+    assert moved > 0
+    assert len(trainer.train_dataset) == 2
 
 
 @pytest.fixture

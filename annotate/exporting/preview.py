@@ -1,0 +1,91 @@
+"""What an export would hold, before it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import orjson
+
+from annotate.exporting.formats import Messages, Rows
+from annotate.exporting.job import nothing
+from annotate.exporting.options import Options
+from annotate.exporting.rows import RowMaker
+from annotate.exporting.selection import Picked, Selection, select
+from annotate.models import Campaign
+
+EXAMPLES = 3
+MOST_COUNTED = 5_000  # edits whose rows are counted one by one
+SHOWN = 600  # characters of a text
+
+
+@dataclass(frozen=True)
+class Preview:
+    """``problem`` says why there is nothing, and is empty otherwise."""
+
+    problem: str
+    train: int
+    test: int
+    removed: list[tuple[str, int]]
+    counts: dict[str, int]
+    examples: list[tuple[str, str]]  # the trainer's columns and the metadata, as JSON
+    is_exact: bool = True
+
+    @property
+    def rows(self) -> int:
+        return self.train + self.test
+
+
+def preview(campaign: Campaign, options: Options) -> Preview:
+    """Its rows as they will be, the first ones in full but for long texts."""
+    selection = select(campaign, options)
+    if not len(selection.rows):
+        problem = nothing(selection, options)
+        return Preview(problem, 0, 0, selection.removed, selection.counts, [])
+    maker = RowMaker(selection, options, without_template)
+    first = selection.rows.where(np.arange(min(20, len(selection.rows))))
+    examples = [_shown(row) for row, _ in islice(maker.rows(first), EXAMPLES)]
+    train, test, is_exact = _count(selection, options)
+    return Preview(
+        "", train, test, selection.removed, selection.counts, examples, is_exact=is_exact
+    )
+
+
+def _count(selection: Selection, options: Options) -> tuple[int, int, bool]:
+    """How many rows on either side. Texts that no trainer takes are known when they are read."""
+    picked: Picked = selection.rows
+    test = int(picked.in_test.sum())
+    kind = options.wanted.rows
+    if kind is Rows.LABELS:
+        return len(picked) - test, test, True
+    if kind is Rows.BAD_TEXTS:
+        return 2 * (len(picked) - test), 2 * test, True
+    if len(picked) > MOST_COUNTED:
+        return len(picked) - test, test, False
+    sides = [in_test for _, in_test in RowMaker(selection, options).rows()]
+    return len(sides) - sum(sides), sum(sides), True
+
+
+def without_template(messages: Messages) -> str:
+    """The prompt as the page shows it: the web process loads no tokenizer."""
+    return "\n".join(f"<{one['role']}> {one['content']}" for one in messages)
+
+
+def _shown(row: dict[str, object]) -> tuple[str, str]:
+    columns = {name: value for name, value in row.items() if name != "metadata"}
+    return _json(columns), _json(row["metadata"])
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(_short(value), option=orjson.OPT_INDENT_2).decode()
+
+
+def _short(value: object) -> object:
+    if isinstance(value, str):
+        return value if len(value) <= SHOWN else f"{value[:SHOWN]}…"
+    if isinstance(value, list):
+        return [_short(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _short(one) for name, one in value.items()}
+    return value
