@@ -4,6 +4,7 @@ Each function reads one variable and raises ``ImproperlyConfigured`` with a sent
 names the variable, the value and what is accepted.
 """
 
+import ipaddress
 import os
 import re
 import secrets
@@ -23,6 +24,10 @@ KNOWN = frozenset(
         "PAIRSELECT_DEBUG",
         "PAIRSELECT_SECRET_KEY",
         "PAIRSELECT_ALLOWED_HOSTS",
+        "PAIRSELECT_HTTPS",
+        "PAIRSELECT_HSTS_SECONDS",
+        "PAIRSELECT_HSTS_SUBDOMAINS",
+        "PAIRSELECT_TRUSTED_PROXY",
         "PAIRSELECT_MODELS",
         "PAIRSELECT_REFERENCE_MODEL",
         "PAIRSELECT_REWARD_MODELS",
@@ -31,8 +36,10 @@ KNOWN = frozenset(
         "PAIRSELECT_MAX_UNPACKED",
         "PAIRSELECT_MAX_ROWS",
         "PAIRSELECT_MAX_CHARACTERS",
+        "PAIRSELECT_API_RATE",
     }
 )
+HTTPS_ONLY = ("PAIRSELECT_HSTS_SECONDS", "PAIRSELECT_HSTS_SUBDOMAINS", "PAIRSELECT_TRUSTED_PROXY")
 SERVER_KEY = "PAIRSELECT_SERVER_KEY_"  # and the server's name, in capitals
 
 SERVER_HOST = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?")  # no user, no password
@@ -99,6 +106,52 @@ def hosts(name: str, *, default: list[str]) -> list[str]:
             f"{name}={value!r} must be host names separated by commas, such as "
             "'label.example.org,localhost'."
         )
+    for host in found:
+        if ":" in host and not host.endswith("]"):
+            raise ImproperlyConfigured(f"{name}: {host!r} must be a name alone, without a port.")
+    return found
+
+
+def https(name: str, hosts_name: str, *, debug: bool) -> bool:
+    """Whether people come by HTTPS alone; refused beside settings that contradict it."""
+    wanted = flag(name, default=False)
+    if not wanted:
+        for other in HTTPS_ONLY:
+            if os.environ.get(other, "").strip():
+                raise ImproperlyConfigured(
+                    f"{other} means nothing without {name}=true: set that as well, or unset this."
+                )
+        return False
+    if debug:
+        raise ImproperlyConfigured(
+            f"{name}=true and PAIRSELECT_DEBUG=true exclude each other: debug pages show settings "
+            "to everybody."
+        )
+    allowed = os.environ.get(hosts_name)
+    if allowed is None or "*" in (host.strip() for host in allowed.split(",")):
+        raise ImproperlyConfigured(
+            f"{name}=true needs the names that people type into the browser in {hosts_name}, such "
+            "as 'label.example.org'."
+        )
+    return True
+
+
+def origins(allowed_hosts: list[str]) -> list[str]:
+    """Where forms may come from by HTTPS: ``.example.org`` lets in every name below it."""
+    return [f"https://*{host}" if host[0] == "." else f"https://{host}" for host in allowed_hosts]
+
+
+def proxies(name: str) -> list[str]:
+    """Addresses and networks of the proxies that may say by which scheme somebody came."""
+    found = list(names(name))
+    for one in found:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as problem:
+            raise ImproperlyConfigured(
+                f"{name}: {one!r} is neither an address nor a network, such as 10.0.0.2 or "
+                "172.16.0.0/12."
+            ) from problem
     return found
 
 

@@ -19,10 +19,13 @@ PAIRSELECT_MAX_UPLOAD = env.size("PAIRSELECT_MAX_UPLOAD", default="2GB")
 PAIRSELECT_MAX_UNPACKED = env.size("PAIRSELECT_MAX_UNPACKED", default="20GB")
 PAIRSELECT_MAX_ROWS = env.count("PAIRSELECT_MAX_ROWS", default=5_000_000)
 PAIRSELECT_MAX_CHARACTERS = env.count("PAIRSELECT_MAX_CHARACTERS", default=200_000)
+PAIRSELECT_API_RATE = env.count("PAIRSELECT_API_RATE", default=600)  # a token's, a minute
 
 DEBUG = env.flag("PAIRSELECT_DEBUG", default=False)
 SECRET_KEY = env.secret_key("PAIRSELECT_SECRET_KEY", PAIRSELECT_DATA_DIR)
 ALLOWED_HOSTS = env.hosts("PAIRSELECT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+HTTPS = env.https("PAIRSELECT_HTTPS", "PAIRSELECT_ALLOWED_HOSTS", debug=DEBUG)
+env.proxies("PAIRSELECT_TRUSTED_PROXY")  # a wrong one is refused here; gunicorn.conf.py uses it
 DATABASES = {"default": env.database("DATABASE_URL", PAIRSELECT_DATA_DIR, checkout=BASE_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -33,6 +36,7 @@ INSTALLED_APPS = [
     "pairselect.pools",
     "pairselect.designs",
     "annotate",
+    "pairselect.api",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -48,6 +52,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "pairselect.health.HealthMiddleware",  # before whatever a probe's request would be refused by
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -134,6 +139,13 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = env.origins(ALLOWED_HOSTS) if HTTPS else []
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = env.count("PAIRSELECT_HSTS_SECONDS", default=31_536_000) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("PAIRSELECT_HSTS_SUBDOMAINS", default=False)
+# Browsers' lists of HTTPS-only domains take whole domains: that is not for one app to ask for.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 
 LOGGING = {

@@ -173,3 +173,55 @@ def test_count_refuses(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
         env.count("S", default=5)
     monkeypatch.setenv("S", "5_000")
     assert env.count("S", default=5) == 5000
+
+
+@pytest.mark.parametrize("value", ["label.example.org:8443", "a,127.0.0.1:80"])
+def test_a_host_with_a_port_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("H", value)
+    with pytest.raises(ImproperlyConfigured, match="without a port"):
+        env.hosts("H", default=[])
+    monkeypatch.setenv("H", "a,[::1],.example.org")
+    assert env.hosts("H", default=[]) == ["a", "[::1]", ".example.org"]
+
+
+@pytest.mark.parametrize("hosts", [None, "*", "label.example.org, *"])
+def test_https_needs_to_know_its_names(monkeypatch: pytest.MonkeyPatch, hosts: str | None) -> None:
+    monkeypatch.setenv("S", "true")
+    if hosts is None:
+        monkeypatch.delenv("H", raising=False)
+    else:
+        monkeypatch.setenv("H", hosts)
+    with pytest.raises(ImproperlyConfigured, match="needs the names that people type"):
+        env.https("S", "H", debug=False)
+    monkeypatch.setenv("H", "label.example.org")
+    assert env.https("S", "H", debug=False)
+
+
+def test_https_beside_debug_pages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S", "true")
+    monkeypatch.setenv("H", "label.example.org")
+    with pytest.raises(ImproperlyConfigured, match="exclude each other"):
+        env.https("S", "H", debug=True)
+
+
+@pytest.mark.parametrize("name", env.HTTPS_ONLY)
+def test_what_needs_https_is_refused_without(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("S", raising=False)
+    monkeypatch.setenv(name, "")
+    assert not env.https("S", "H", debug=False)
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ImproperlyConfigured, match=f"{name} means nothing without S=true"):
+        env.https("S", "H", debug=False)
+
+
+def test_forms_come_from_the_allowed_hosts() -> None:
+    assert env.origins(["a.org", ".b.org"]) == ["https://a.org", "https://*.b.org"]
+
+
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P", "10.0.0.2, 172.16.0.0/12,::1")
+    assert env.proxies("P") == ["10.0.0.2", "172.16.0.0/12", "::1"]
+    for wrong in ("proxy", "*", "10.0.0.2/8", "10.0.0.2:80"):
+        monkeypatch.setenv("P", wrong)
+        with pytest.raises(ImproperlyConfigured, match="neither an address nor a network"):
+            env.proxies("P")
