@@ -27,13 +27,14 @@ def create_campaign(
     guidelines: str | None = None,
     seed: int | None = None,
     created_by: User | None = None,
+    adjudicators: Iterable[User] = (),
     **asked: Any,
 ) -> Campaign:
     """The campaign, opened by a worker once its design is solved.
 
     ``asked`` are the fields of `Campaign` that say what annotators are asked. Asked for again it
-    gains annotators, and the guidelines that are given. Without a seed one is drawn at random,
-    once: two campaigns of one design show their sides differently.
+    gains annotators and adjudicators, and the guidelines that are given. Without a seed one is
+    drawn at random, once: two campaigns of one design show their sides differently.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def create_campaign(
         start={"seed": secrets.randbelow(2**31) if seed is None else seed},
     )
     campaign.annotators.add(*annotators)
+    campaign.adjudicators.add(*adjudicators)
     if guidelines is not None:
         change_guidelines(campaign, guidelines, created_by=created_by)
     return campaign
@@ -93,6 +95,16 @@ def close_campaign(campaign: Campaign) -> None:
 
 def reopen_campaign(campaign: Campaign) -> None:
     Campaign.objects.filter(pk=campaign.pk).update(closed_at=None)
+
+
+def pause_campaign(campaign: Campaign) -> None:
+    """Nobody gets a comparison until it goes on. An answer in somebody's hands still counts."""
+    rows = Campaign.objects.filter(pk=campaign.pk, paused_at__isnull=True)
+    rows.update(paused_at=timezone.now())
+
+
+def resume_campaign(campaign: Campaign) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(paused_at=None)
 
 
 def _queue(campaign: Campaign) -> list[int]:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from annotate.adjudication import settle
 from annotate.edits import model_names
 from annotate.leasing import claim_back, release
 from annotate.masking import mask_identity
@@ -17,6 +18,7 @@ from annotate.onboarding import conclude_onboarding
 from annotate.queries import current_judgements, last_judgement
 
 Kind = Comparison.Kind
+PASSED_ON_BY_SKIP = (Kind.LABEL, Kind.ADJUDICATION)  # a skipped check is done with
 
 
 class Outcome(enum.Enum):
@@ -60,9 +62,10 @@ def answer(
     With ``replaces``, an answer of theirs that stands, it takes that one's place; the earlier
     one is kept, withdrawn.
     """
-    now = timezone.now()
+    now, campaign = timezone.now(), comparison.campaign
     with transaction.atomic():
         comparison = Comparison.objects.select_for_update().get(pk=comparison.pk)
+        comparison.campaign = campaign  # fetched with it once already
         before = Judgement.objects.filter(lease=lease).first()
         if before is not None and (
             before.comparison_id != comparison.pk or before.annotator_id != annotator.pk
@@ -83,7 +86,7 @@ def answer(
         ):
             return Outcome.PASSED_ON
         _store(comparison, annotator, choice, lease, details, replaces, now)
-        if choice == Judgement.Choice.SKIP and comparison.kind == Kind.LABEL:
+        if choice == Judgement.Choice.SKIP and comparison.kind in PASSED_ON_BY_SKIP:
             comparison.labelled_at = None
             comparison.save(update_fields=["labelled_at"])
             release([comparison])
@@ -91,23 +94,28 @@ def answer(
             comparison.labelled_at = comparison.labelled_at or now
             comparison.lease, comparison.leased_until = None, None
             comparison.save()
+        settle(comparison)
         if comparison.kind == Kind.ONBOARDING:
             conclude_onboarding(comparison.campaign, annotator)
     return Outcome.STORED
 
 
-def undo(campaign: Campaign, annotator: User, *, judgement_id: int) -> Judgement | None:
+def undo(
+    campaign: Campaign, annotator: User, *, judgement_id: int, adjudicating: bool = False
+) -> Judgement | None:
     """Withdraw the person's last answer, give them that comparison back, and return the answer.
 
     The answer is named, so that the same request sent twice does not take back two. None when
-    it is not their last one any more, or when a skipped pair is somebody else's by now.
+    it is not their last one any more, or when a skipped pair is somebody else's by now, or a
+    dispute has ended.
     """
     with transaction.atomic():
-        judgement = last_judgement(campaign, annotator)
+        judgement = last_judgement(campaign, annotator, adjudicating=adjudicating)
         if judgement is None or judgement.pk != judgement_id:
             return None
         comparison = Comparison.objects.select_for_update().get(pk=judgement.comparison_id)
-        skipped = judgement.choice == Judgement.Choice.SKIP and comparison.kind == Kind.LABEL
+        comparison.campaign = campaign
+        skipped = judgement.choice == Judgement.Choice.SKIP and comparison.kind in PASSED_ON_BY_SKIP
         if skipped and (comparison.annotator_id is not None or comparison.labelled_at):
             return None
         if not _withdraw(judgement.pk, comparison, annotator, timezone.now()):
@@ -115,6 +123,7 @@ def undo(campaign: Campaign, annotator: User, *, judgement_id: int) -> Judgement
         comparison.labelled_at = None
         comparison.save(update_fields=["labelled_at"])
         claim_back(comparison, annotator)
+        settle(comparison)
     return judgement
 
 

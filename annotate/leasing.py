@@ -20,23 +20,36 @@ CANDIDATES = 16  # looked at together, since others claim at the same time
 TEXTS = ("campaign", "gold", "pair__prompt", "pair__first", "pair__second")
 
 
-def next_comparison(campaign: Campaign, annotator: User) -> Comparison | None:
+def next_comparison(
+    campaign: Campaign, annotator: User, *, adjudicating: bool = False
+) -> Comparison | None:
     """The comparison that the person has open, or the next one, leased; the same on a reload."""
-    found = next_comparisons(campaign, annotator, ahead=0)
+    found = next_comparisons(campaign, annotator, ahead=0, adjudicating=adjudicating)
     return found[0] if found else None
 
 
 def next_comparisons(
-    campaign: Campaign, annotator: User, *, ahead: int = AHEAD
+    campaign: Campaign, annotator: User, *, ahead: int = AHEAD, adjudicating: bool = False
 ) -> list[Comparison]:
     """The comparison in view and those to come, leased to the person: at most 1 + ahead.
 
-    Nothing is kept ahead where that would leave somebody idle.
+    Nothing is kept ahead where that would leave somebody idle. Adjudicators have a queue of
+    their own, without onboarding and checks.
     """
     now = timezone.now()
+    if adjudicating:
+        found = _adjudications(campaign, annotator, now, number=1 + ahead)
+    else:
+        found = _labels(campaign, annotator, now, number=1 + ahead)
+    if found and found[0].shown_at is None:
+        show(found[0], annotator)
+    return found
+
+
+def _labels(campaign: Campaign, annotator: User, now: datetime, *, number: int) -> list[Comparison]:
     onboarding = onboarding_left(campaign, annotator)
     held, claimed = _renew(campaign, annotator, now, onboarding), True
-    while claimed and len(held) < 1 + ahead:
+    while claimed and len(held) < number:
         if held and (onboarding is not None or not _plenty(campaign, annotator, now)):
             break
         if onboarding is not None:  # one after the other: each is explained before the next
@@ -44,10 +57,20 @@ def next_comparisons(
         else:
             claimed = _claim_next(campaign, annotator, now, number=len(held))
         held = _renew(campaign, annotator, now, onboarding)  # another tab may have claimed, too
-    found = held[: 1 + ahead]
-    if found and found[0].shown_at is None:
-        show(found[0], annotator)
-    return found
+    return held[:number]
+
+
+def _adjudications(
+    campaign: Campaign, annotator: User, now: datetime, *, number: int
+) -> list[Comparison]:
+    held, claimed = _renew(campaign, annotator, now, adjudicating=True), True
+    while claimed and len(held) < number:
+        if held and not _plenty(campaign, annotator, now, adjudicating=True):
+            break
+        free = free_for(campaign, annotator, now, adjudicating=True)
+        claimed = _claim_first(free, annotator, now)
+        held = _renew(campaign, annotator, now, adjudicating=True)
+    return held[:number]
 
 
 def show(comparison: Comparison, annotator: User) -> None:
@@ -83,26 +106,34 @@ def _lease(annotator: User, now: datetime) -> dict[str, object]:
 
 
 def _renew(
-    campaign: Campaign, annotator: User, now: datetime, onboarding: QuerySet[Comparison] | None
+    campaign: Campaign,
+    annotator: User,
+    now: datetime,
+    onboarding: QuerySet[Comparison] | None = None,
+    *,
+    adjudicating: bool = False,
 ) -> list[Comparison]:
     """Extend what the person holds; a pair left open for longer than a lease is timed anew.
 
     While there is onboarding left, only what belongs to it is theirs to see.
     """
-    held_by(campaign, annotator).filter(leased_until__lt=now, shown_at__isnull=False).update(
-        shown_at=now
-    )
-    held_by(campaign, annotator).update(leased_until=now + LEASE)
-    held = list(held_by(campaign, annotator).select_related(*TEXTS))
+    mine = held_by(campaign, annotator, adjudicating=adjudicating)
+    mine.filter(leased_until__lt=now, shown_at__isnull=False).update(shown_at=now)
+    mine.update(leased_until=now + LEASE)
+    held = list(mine.select_related(*TEXTS))
     if onboarding is None:
         return held
     return [one for one in held if one.kind == Comparison.Kind.ONBOARDING]
 
 
-def _plenty(campaign: Campaign, annotator: User, now: datetime) -> bool:
+def _plenty(
+    campaign: Campaign, annotator: User, now: datetime, *, adjudicating: bool = False
+) -> bool:
     """Whether enough is free for everybody to have their pages full."""
-    enough = (1 + AHEAD) * max(1, campaign.annotators.count())
-    return len(free_for(campaign, annotator, now).values_list("pk")[:enough]) == enough
+    people = campaign.adjudicators if adjudicating else campaign.annotators
+    enough = (1 + AHEAD) * max(1, people.count())
+    free = free_for(campaign, annotator, now, adjudicating=adjudicating)
+    return len(free.values_list("pk")[:enough]) == enough
 
 
 def _claim_next(campaign: Campaign, annotator: User, now: datetime, *, number: int) -> bool:

@@ -57,7 +57,22 @@ def warnings(campaign: Campaign) -> list[str]:
                 "without one: add some."
             )
         )
-    return found
+    undecidable = adjudication_warning(campaign)
+    return [*found, undecidable] if undecidable else found
+
+
+def adjudication_warning(campaign: Campaign) -> str:
+    """What keeps disagreements from being decided; empty: nothing does."""
+    if campaign.adjudicate == Campaign.Adjudicate.NEVER:
+        return ""
+    if campaign.labels_per_pair == 1:
+        return _(
+            "Disagreements are to be decided, but each pair gets a single label, with which "
+            "nothing can disagree."
+        )
+    if not campaign.adjudicators.filter(is_active=True).exists():
+        return _("Disagreements wait for an adjudicator: choose who decides them.")
+    return ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +96,6 @@ def onboarding_of(campaign: Campaign) -> list[Onboarded]:
     names = dict(campaign.annotators.values_list("pk", "username"))
     begun = Participation.objects.filter(campaign=campaign).select_related("annotator")
     states = {state.annotator_id: state for state in begun}
-    names |= {pk: state.annotator.username for pk, state in states.items()}
     standing = Q(judgements__withdrawn_at__isnull=True)
     rows = (
         campaign.comparisons.filter(kind=Kind.ONBOARDING)
@@ -94,6 +108,8 @@ def onboarding_of(campaign: Campaign) -> list[Onboarded]:
         )
     )
     counts = {(person, attempt): tuple(rest) for person, attempt, *rest in rows}
+    asked_once = {person for person, _attempt in counts}  # not those who only read the guidelines
+    names |= {pk: state.annotator.username for pk, state in states.items() if pk in asked_once}
     found = []
     for pk, name in sorted(names.items(), key=lambda item: item[1]):
         state = states.get(pk)

@@ -3,11 +3,12 @@ from datetime import datetime
 from statistics import median
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from annotate.models import Campaign, Comparison, Gold, Guideline, Judgement
-from pairselect.accounts.roles import ANNOTATOR
+from pairselect.accounts.roles import ANNOTATOR, ROLES
 from pairselect.designs.models import SelectedPair
 
 Kind = Comparison.Kind
@@ -15,11 +16,17 @@ PACE_OVER = 50  # the last answers, whose median is a person's pace
 
 
 def campaigns() -> QuerySet[Campaign]:
-    label = Q(comparisons__kind=Kind.LABEL)
+    """Each with the ``total`` of labels that are wanted, and how many are ``labelled``."""
+    wanted = Comparison.objects.filter(campaign=OuterRef("pk"), kind=Kind.LABEL)
     return Campaign.objects.select_related("design").annotate(
-        total=Count("comparisons", filter=label),
-        labelled=Count("comparisons", filter=label & Q(comparisons__labelled_at__isnull=False)),
+        total=_number_of(wanted), labelled=_number_of(wanted.filter(labelled_at__isnull=False))
     )
+
+
+def _number_of(rows: QuerySet[Comparison]) -> Coalesce:
+    """Counted by itself: joined, the campaign's columns would be grouped by with each row."""
+    counted = rows.order_by().values("campaign").annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(counted), 0)
 
 
 def annotators() -> QuerySet[User]:
@@ -27,20 +34,42 @@ def annotators() -> QuerySet[User]:
     return User.objects.filter(is_active=True, groups__name=ANNOTATOR).order_by("username")
 
 
-def campaigns_of(person: User) -> QuerySet[Campaign]:
-    """The open campaigns that the person annotates: every page of theirs starts from here."""
+def people_with_a_role() -> QuerySet[User]:
+    """Who may adjudicate: active annotators and admins."""
+    role = Q(groups__name__in=ROLES) | Q(is_superuser=True)
+    return User.objects.filter(role, is_active=True).distinct().order_by("username")
+
+
+def campaigns_of(person: User, *, adjudicating: bool = False) -> QuerySet[Campaign]:
+    """The campaigns with work for the person at present: every page of theirs starts from here.
+
+    With ``adjudicating`` those whose disagreements they decide, here and in all that follows.
+    """
+    return open_to(person, adjudicating=adjudicating).filter(paused_at__isnull=True)
+
+
+def open_to(person: User, *, adjudicating: bool = False) -> QuerySet[Campaign]:
+    """Those, and the ones that are paused."""
+    mine = Q(adjudicators=person) if adjudicating else Q(annotators=person)
     return Campaign.objects.filter(
-        annotators=person, opened_at__isnull=False, closed_at__isnull=True
+        mine, opened_at__isnull=False, closed_at__isnull=True, archived_at__isnull=True
     )
 
 
-def campaigns_known_to(person: User) -> QuerySet[Campaign]:
+def campaigns_known_to(person: User, *, adjudicating: bool = False) -> QuerySet[Campaign]:
     """Those that the person annotates or has annotated: an answer in their hands still counts
-    when the campaign is closed, or they are taken off it, while they think."""
-    mine = Comparison.objects.filter(campaign=OuterRef("pk"), annotator=person)
+    when the campaign is closed or paused, or they are taken off it, while they think."""
+    held = Comparison.objects.filter(_queue(adjudicating), campaign=OuterRef("pk"))
+    mine = Q(adjudicators=person) if adjudicating else Q(annotators=person)
     return Campaign.objects.filter(
-        Q(annotators=person) | Exists(mine), opened_at__isnull=False
+        mine | Exists(held.filter(annotator=person)), opened_at__isnull=False
     ).distinct()
+
+
+def _queue(adjudicating: bool, path: str = "") -> Q:
+    """Comparisons of the adjudicators' queue, or of the annotators'."""
+    own = Q(**{f"{path}kind": Kind.ADJUDICATION})
+    return own if adjudicating else ~own
 
 
 def current_judgements() -> QuerySet[Judgement]:
@@ -54,10 +83,13 @@ def current_labels(campaign: Campaign | None = None) -> QuerySet[Judgement]:
     return found if campaign is None else found.filter(comparison__campaign=campaign)
 
 
-def answers_of(campaign: Campaign, person: User) -> QuerySet[Judgement]:
+def answers_of(
+    campaign: Campaign, person: User, *, adjudicating: bool = False
+) -> QuerySet[Judgement]:
     """All that the person has answered there and that stands, after the onboarding."""
     return (
         current_judgements()
+        .filter(_queue(adjudicating, "comparison__"))
         .filter(annotator=person, comparison__campaign=campaign)
         .exclude(comparison__kind=Kind.ONBOARDING)
     )
@@ -69,22 +101,31 @@ def comparisons_of(campaign: Campaign, person: User) -> QuerySet[Comparison]:
     return campaign.comparisons.filter(Q(annotator=person) | Exists(answered))
 
 
-def held_by(campaign: Campaign, person: User) -> QuerySet[Comparison]:
+def held_by(
+    campaign: Campaign, person: User, *, adjudicating: bool = False
+) -> QuerySet[Comparison]:
     """Comparisons that the person has open: the one in view first, then those fetched ahead."""
-    return campaign.comparisons.filter(annotator=person, labelled_at__isnull=True).order_by(
+    rows = campaign.comparisons.filter(_queue(adjudicating))
+    return rows.filter(annotator=person, labelled_at__isnull=True).order_by(
         F("shown_at").desc(nulls_last=True), "claimed_at", "pk"
     )
 
 
-def free_for(campaign: Campaign, person: User, now: datetime) -> QuerySet[Comparison]:
+def free_for(
+    campaign: Campaign, person: User, now: datetime, *, adjudicating: bool = False
+) -> QuerySet[Comparison]:
     """Unlabelled comparisons that nobody holds, of pairs that are new to the person."""
-    rows = campaign.comparisons.filter(kind=Kind.LABEL)
-    skipped = current_labels(campaign).filter(annotator=person, choice=Judgement.Choice.SKIP)
+    rows = campaign.comparisons.filter(kind=Kind.ADJUDICATION if adjudicating else Kind.LABEL)
+    skipped = answers_of(campaign, person, adjudicating=adjudicating).filter(
+        comparison__kind=Kind.ADJUDICATION if adjudicating else Kind.LABEL,
+        choice=Judgement.Choice.SKIP,
+    )
     free = rows.filter(labelled_at__isnull=True).exclude(
         pair__in=skipped.values("comparison__pair")  # looked up once, not for each row
     )
-    if campaign.labels_per_pair > 1:
-        free = free.exclude(Exists(rows.filter(pair=OuterRef("pair"), annotator=person)))
+    if adjudicating or campaign.labels_per_pair > 1:
+        labelled = campaign.comparisons.filter(kind=Kind.LABEL, annotator=person)
+        free = free.exclude(Exists(labelled.filter(pair=OuterRef("pair"))))
     return free.filter(Q(annotator__isnull=True) | Q(leased_until__lt=now)).order_by(
         "position", "slot"
     )
@@ -111,10 +152,10 @@ class Pace:
     left: int  # about: what others will take of it, and how many checks come, is not known
 
 
-def pace_of(campaign: Campaign, person: User) -> Pace:
+def pace_of(campaign: Campaign, person: User, *, adjudicating: bool = False) -> Pace:
     """How the person is getting on. Checks count as any other answer, and are not told apart:
     after each answer, of whatever kind, the numbers move alike."""
-    given = answers_of(campaign, person)
+    given = answers_of(campaign, person, adjudicating=adjudicating)
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     decided, label = ~Q(choice="skip"), Q(comparison__kind=Kind.LABEL)
     counts = given.aggregate(
@@ -126,17 +167,30 @@ def pace_of(campaign: Campaign, person: User) -> Pace:
     )
     last = given.filter(decided).order_by("-pk").values_list("active_seconds", "seconds")
     spent = [seconds if active is None else active for active, seconds in last[:PACE_OVER]]
+    left = _disputes_left(campaign, person) if adjudicating else _answers_left(campaign, counts)
+    return Pace(
+        done=counts["done"],
+        today=counts["today"],
+        seconds=median(spent) if spent else None,
+        left=left,
+    )
+
+
+def _answers_left(campaign: Campaign, counts: dict[str, int]) -> int:
     left = _labels_left(campaign, seen=counts["labels"], passed_on=counts["passed_on"])
     checks = campaign.repeat_share
     if campaign.gold_share and gold_in_use(campaign, Gold.Use.CHECK).exists():
         checks += campaign.gold_share
     expected = round((counts["labels"] + left) * (1 + checks)) - counts["given"]
-    return Pace(
-        done=counts["done"],
-        today=counts["today"],
-        seconds=median(spent) if spent else None,
-        left=max(expected, 1) if left else 0,
-    )
+    return max(expected, 1) if left else 0
+
+
+def _disputes_left(campaign: Campaign, person: User) -> int:
+    free = free_for(campaign, person, timezone.now(), adjudicating=True)
+    held = held_by(campaign, person, adjudicating=True)
+    return Comparison.objects.filter(
+        Q(pk__in=free.values("pk")) | Q(pk__in=held.values("pk"))
+    ).count()
 
 
 def _labels_left(campaign: Campaign, *, seen: int, passed_on: int) -> int:
@@ -151,9 +205,12 @@ def _labels_left(campaign: Campaign, *, seen: int, passed_on: int) -> int:
     return max(0, min(rows[: most + passed_on].count() - passed_on, most))
 
 
-def last_judgement(campaign: Campaign, person: User) -> Judgement | None:
+def last_judgement(
+    campaign: Campaign, person: User, *, adjudicating: bool = False
+) -> Judgement | None:
     """The answer that undo takes back. The onboarding's have been explained, so they stand."""
-    return answers_of(campaign, person).select_related("comparison").order_by("-pk").first()
+    given = answers_of(campaign, person, adjudicating=adjudicating)
+    return given.select_related("comparison").order_by("-pk").first()
 
 
 def counts_by_choice(campaign: Campaign) -> dict[str, int]:

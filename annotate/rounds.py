@@ -46,7 +46,7 @@ def create_next_round(
         When a design of that name has another pool or other settings.
     """
     with transaction.atomic():
-        labels = _known_labels(campaign)
+        labels = known_labels(campaign)
         if not labels:
             raise NoLabels(no_labels(campaign))
         return create_design(
@@ -61,7 +61,8 @@ def no_labels(campaign: Campaign) -> str:
     )
 
 
-def _known_labels(campaign: Campaign) -> list[KnownLabel]:
+def known_labels(campaign: Campaign) -> list[KnownLabel]:
+    """The labels that the next round knows, as they stand now; not stored."""
     rows = usable_labels(campaign).select_related("comparison__pair").order_by("pk")
     return [
         KnownLabel(

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from annotate.adjudication import labels_given
+from annotate.disputes import in_words
 from annotate.edits import model_names
 from annotate.masking import mask_identity
 from annotate.models import Comparison, Judgement
@@ -28,6 +30,15 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A label of the pair that an adjudicator is to decide, whoever gave it."""
+
+    words: str
+    reason: str
+    is_swapped: bool  # the reason speaks of the sides the other way round
+
+
+@dataclass(frozen=True)
 class Sheet:
     turns: list[Turn]
     left: Text
@@ -38,6 +49,7 @@ class Sheet:
     replaces: int | None = None
     earlier: dict[str, Any] = field(default_factory=dict)  # the answer that was given before
     sources: dict[str, str] = field(default_factory=dict)  # what an edit starts from, by side
+    given: list[Given] = field(default_factory=list)  # before an adjudicator
 
     @property
     def earlier_json(self) -> str:
@@ -70,7 +82,19 @@ def sheet_of(
         replaces=revised.pk if revised else None,
         earlier=answer_so_far(before) if before else {},
         sources={"left": left, "right": right} if campaign.edits else {},
+        given=_given(comparison, names),
     )
+
+
+def _given(comparison: Comparison, names: tuple[str, ...] | None) -> list[Given]:
+    if comparison.kind != Comparison.Kind.ADJUDICATION:
+        return []
+    found = []
+    for label in labels_given(comparison):
+        reason = label.reason if names is None else mask_identity(label.reason, names)[0]
+        words = in_words(label, comparison.campaign)
+        found.append(Given(words, reason, label.is_swapped))
+    return found
 
 
 def answer_so_far(judgement: Judgement) -> dict[str, Any]:

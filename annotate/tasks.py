@@ -1,6 +1,9 @@
 from django.utils.translation import gettext_lazy as _
 
-from annotate import actions, exports
+from annotate import actions
+from annotate.exporting import job
+from annotate.machines import judging
+from annotate.quality import assess
 from pairselect.jobs.progress import JobProgress
 from pairselect.jobs.registry import Subject, job_kind
 
@@ -19,9 +22,34 @@ def open_campaign(campaign_id: int, progress: JobProgress) -> None:
     "export_dataset",
     title=_("Writing the export"),
     queue="cpu",
-    subject=Subject("annotate.Export", page="annotate:campaign", named_by="campaign"),
+    subject=Subject("annotate.Export", page="annotate:campaign_exports", named_by="campaign"),
     download="annotate:export",
-    refreshes_page=False,  # the campaign's page has forms, and waits for none of its exports
+    refreshes_page=False,  # its page has a form, and waits for none of its exports
 )
 def export_dataset(export_id: int, progress: JobProgress) -> None:
-    exports.export_dataset(export_id, progress)
+    job.export_dataset(export_id, progress)
+
+
+@job_kind(
+    "judge_campaign",
+    title=_("Asking a machine"),
+    queue="cpu",
+    subject=Subject(
+        "annotate.Assignment",
+        page="annotate:campaign_machines",
+        named_by="campaign",
+        label=_("{title} about the pairs of “{name}”"),
+    ),
+)
+def judge_campaign(assignment_id: int, progress: JobProgress) -> None:
+    judging.judge_campaign(assignment_id, progress)
+
+
+@job_kind(
+    "assess_labels",
+    title=_("Assessing the labels"),
+    queue="cpu",
+    subject=Subject("annotate.Assessment", page="annotate:campaign_quality", named_by="campaign"),
+)
+def assess_labels(assessment_id: int, progress: JobProgress) -> None:
+    assess.assess_labels(assessment_id, progress)

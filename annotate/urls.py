@@ -5,10 +5,15 @@ from annotate.views import (
     answers,
     campaigns,
     compare,
+    disagreements,
+    exports,
     flags,
     gold,
     guidelines,
+    machines,
+    planning,
     preferences,
+    quality,
     work,
 )
 
@@ -26,6 +31,30 @@ urlpatterns = [
     path("work/<int:campaign_pk>/history/", work.history, name="history"),
     path("work/<int:campaign_pk>/guidelines/", answers.read_guidelines, name="read_guidelines"),
     path("work/<int:campaign_pk>/onboarding/", answers.onboarding_again, name="onboarding_again"),
+    path(
+        "work/<int:campaign_pk>/disagreements/",
+        compare.compare,
+        {"adjudicating": True},
+        name="adjudicate",
+    ),
+    path(
+        "work/<int:campaign_pk>/disagreements/upcoming/",
+        compare.upcoming,
+        {"adjudicating": True},
+        name="adjudicate_upcoming",
+    ),
+    path(
+        "work/<int:campaign_pk>/disagreements/undo/",
+        answers.undo,
+        {"adjudicating": True},
+        name="adjudicate_undo",
+    ),
+    path(
+        "work/<int:campaign_pk>/disagreements/history/",
+        work.history,
+        {"adjudicating": True},
+        name="adjudicate_history",
+    ),
     path("work/<int:campaign_pk>/<comparison:comparison_pk>/", compare.revise, name="revise"),
     path(
         "work/<int:campaign_pk>/<comparison:comparison_pk>/answer/", answers.answer, name="answer"
@@ -50,11 +79,34 @@ urlpatterns = [
         name="campaign_flags_resolved",
     ),
     path("campaigns/<int:pk>/flags/<int:flag_pk>/", flags.resolve, name="flag_resolve"),
+    path("campaigns/<int:pk>/quality/", quality.quality, name="campaign_quality"),
+    path("campaigns/<int:pk>/quality/assess/", quality.quality_assess, name="campaign_assess"),
+    path("campaigns/<int:pk>/machines/", machines.machines, name="campaign_machines"),
+    path("campaigns/<int:pk>/machines/<int:assignment_pk>/", machines.ask, name="machine_ask"),
+    path(
+        "campaigns/<int:pk>/machines/<int:assignment_pk>/remove/",
+        machines.remove,
+        name="machine_remove",
+    ),
+    path(
+        "campaigns/<int:pk>/disagreements/",
+        disagreements.disagreements,
+        name="campaign_disagreements",
+    ),
+    path("campaigns/<int:pk>/pause/", campaigns.campaign_pause, name="campaign_pause"),
+    path("campaigns/<int:pk>/price/", campaigns.campaign_price, name="campaign_price"),
     path("campaigns/<int:pk>/close/", campaigns.campaign_close, name="campaign_close"),
     path("campaigns/<int:pk>/reopen/", campaigns.campaign_reopen, name="campaign_reopen"),
     path(
         "campaigns/<int:pk>/next-round/", campaigns.campaign_next_round, name="campaign_next_round"
     ),
-    path("campaigns/<int:pk>/exports/", campaigns.export_new, name="export_new"),
-    path("exports/<int:pk>/", campaigns.export_download, name="export"),
+    path(
+        "campaigns/<int:pk>/next-round/prediction/",
+        planning.campaign_next_round_plan,
+        name="campaign_next_round_plan",
+    ),
+    path("campaigns/<int:pk>/exports/", exports.campaign_exports, name="campaign_exports"),
+    path("exports/<int:pk>/", exports.export_download, name="export"),
+    path("exports/<int:pk>/report/", exports.export_report, name="export_report"),
+    path("exports/<int:pk>/files/<str:name>/", exports.export_file, name="export_file"),
 ]

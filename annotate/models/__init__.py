@@ -1,4 +1,5 @@
 from annotate.models.assessments import Assessment
+from annotate.models.assignments import Assignment
 from annotate.models.campaigns import Campaign, Guideline, Participation
 from annotate.models.comparisons import Comparison, Gold
 from annotate.models.exports import Export
@@ -8,6 +9,7 @@ from annotate.models.preferences import Preferences
 
 __all__ = [
     "Assessment",
+    "Assignment",
     "Campaign",
     "Comparison",
     "Edit",

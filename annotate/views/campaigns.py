@@ -1,25 +1,31 @@
-"""The admin's pages: campaigns and their exports."""
+"""The admin's pages: campaigns."""
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.text import slugify
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotate.actions import (
     close_campaign,
     create_campaign,
+    pause_campaign,
     reopen_campaign,
+    resume_campaign,
     work_for_campaign,
 )
 from annotate.asking import Fixed, change_asked, fixed
-from annotate.exports import export_path
+from annotate.chain import CONTROL, first_values, lacks_control, rounds_of
+from annotate.day_chart import draw_days
 from annotate.forms.asked import AskedForm
-from annotate.forms.campaigns import AnnotatorsForm, CampaignForm, ExportForm
+from annotate.forms.campaigns import AnnotatorsForm, CampaignForm, PriceForm
+from annotate.forms.switch import SwitchForm
 from annotate.measures import people_of
-from annotate.models import Campaign, Export
+from annotate.models import Campaign
 from annotate.overview import leaks_of, onboarding_of, open_flags, warnings
+from annotate.pacing import pace_and_cost
 from annotate.queries import (
     campaigns,
     counts_by_choice,
@@ -30,18 +36,22 @@ from annotate.rounds import NoLabels, create_next_round, usable_labels
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.designs.actions import work_for_design
 from pairselect.designs.forms import DesignForm
-from pairselect.jobs.actions import enqueue_in_turn, enqueue_job, last_job
-from pairselect.jobs.queries import last_jobs, with_subjects
+from pairselect.jobs.actions import enqueue_in_turn, last_job
+from pairselect.jobs.queries import last_jobs
 from pairselect.pools.naming import NameRefused
+from pairselect.pools.tidying import archived_or_not
+
+PER_PAGE = 50
 
 
 @require_GET
 @admin_required
 def campaign_list(request: HttpRequest) -> HttpResponse:
-    found = list(campaigns())
-    jobs = last_jobs(("open_campaign", one.pk) for one in found)
-    rows = [(one, jobs.get(("open_campaign", one.pk))) for one in found]
-    return render(request, "annotate/campaigns.html", {"rows": rows})
+    shown, filtered = archived_or_not(request, campaigns())
+    page = Paginator(shown, PER_PAGE).get_page(request.GET.get("page"))
+    jobs = last_jobs(("open_campaign", one.pk) for one in page)
+    rows = [(one, jobs.get(("open_campaign", one.pk))) for one in page]
+    return render(request, "annotate/campaigns.html", {"rows": rows, "page": page} | filtered)
 
 
 @require_http_methods(["GET", "POST"])
@@ -114,12 +124,39 @@ def campaign_reopen(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("annotate:campaign", pk=pk)
 
 
+@require_POST
+@admin_required
+def campaign_pause(request: HttpRequest, pk: int) -> HttpResponse:
+    """Pause (``on``), or go on."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    form = SwitchForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Nothing was changed. Use the button above."))
+    elif form.cleaned_data["on"]:
+        pause_campaign(campaign)
+    else:
+        resume_campaign(campaign)
+    return redirect("annotate:campaign", pk=pk)
+
+
+@require_POST
+@admin_required
+def campaign_price(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, pk=pk)
+    form = PriceForm(request.POST)
+    if form.is_valid():
+        Campaign.objects.filter(pk=pk).update(**form.cleaned_data)
+        messages.success(request, _("The price is saved."))
+        return redirect(f"{reverse('annotate:campaign', args=[campaign.pk])}#cost")
+    messages.error(request, _("Nothing was saved. See below what the price lacks."))
+    return _campaign_page(request, pk, price_form=form)
+
+
 @require_http_methods(["GET", "POST"])
 @admin_required
 def campaign_next_round(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign.objects.select_related("design__pool"), pk=pk)
-    initial = {"strategy": "trace_gap", "budget": campaign.design.budget}
-    form = DesignForm(request.POST or None, after=campaign.design, initial=initial)
+    form = DesignForm(request.POST or None, after=campaign.design, initial=first_values(campaign))
     if request.method == "POST" and form.is_valid():
         person = signed_in(request)
         try:
@@ -131,53 +168,38 @@ def campaign_next_round(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             enqueue_in_turn(work_for_design(design), created_by=person)
             return redirect("designs:design", pk=design.pk)
-    context = {"campaign": campaign, "form": form, "labels": usable_labels(campaign).count()}
+    context = {
+        "campaign": campaign,
+        "form": form,
+        "labels": usable_labels(campaign).count(),
+        "lacks_control": lacks_control(campaign),
+        "control": CONTROL,
+    }
     return render(request, "annotate/next_round.html", context)
 
 
-@require_POST
-@admin_required
-def export_new(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = get_object_or_404(Campaign, pk=pk)
-    form = ExportForm(request.POST)
-    if form.is_valid():
-        person = signed_in(request)
-        export = Export.objects.create(
-            campaign=campaign, format=form.cleaned_data["format"], created_by=person
-        )
-        enqueue_job("export_dataset", export.pk, created_by=person)
-    else:
-        messages.error(request, _("That is not a format that can be exported. Choose another."))
-    return redirect("annotate:campaign", pk=pk)
-
-
-@require_GET
-@admin_required
-def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
-    export = get_object_or_404(Export, pk=pk, completed_at__isnull=False)
-    path = export_path(export)
-    if not path.exists():
-        raise Http404(_("The file is gone from the data folder: export again."))
-    name = f"{slugify(export.campaign.name) or 'campaign'}-{export.format}-{export.pk}.jsonl"
-    return FileResponse(
-        path.open("rb"), as_attachment=True, filename=name, content_type="application/jsonl"
-    )
-
-
 def _campaign_page(
-    request: HttpRequest, pk: int, *, asked_form: AskedForm | None = None
+    request: HttpRequest,
+    pk: int,
+    *,
+    asked_form: AskedForm | None = None,
+    price_form: PriceForm | None = None,
 ) -> HttpResponse:
     campaign = get_object_or_404(campaigns(), pk=pk)
-    exports = list(campaign.exports.all())
-    jobs = last_jobs(("export_dataset", one.pk) for one in exports if not one.completed_at)
-    with_subjects(jobs.values())
     guideline = current_guideline(campaign)
+    pace = pace_and_cost(campaign)
+    priced = {name: getattr(campaign, name) for name in PriceForm.base_fields}
+    if campaign.price is not None:
+        priced["price"] = f"{campaign.price.normalize():f}"
     context = {
         "campaign": campaign,
         "here": "campaign",
         "flag_count": open_flags(campaign).count(),
         "warnings": warnings(campaign),
         "job": last_job("open_campaign", pk),
+        "pace": pace,
+        "chart": draw_days(pace.days),
+        "price_form": price_form or PriceForm(initial=priced),
         "choices": counts_by_choice(campaign),
         "people": people_of(campaign),
         "annotators_form": AnnotatorsForm(initial={"annotators": campaign.annotators.all()}),
@@ -187,8 +209,6 @@ def _campaign_page(
         # Searching takes seconds: only who asks for it waits.
         "leaks": leaks_of(campaign) if request.GET.get("identities") else None,
         "onboarding": onboarding_of(campaign) if campaign.passing_mark is not None else None,
-        "export_form": ExportForm(),
-        "rounds": campaign.design.rounds.order_by("pk"),
-        "exports": [(one, jobs.get(("export_dataset", one.pk))) for one in exports],
+        "rounds": rounds_of(campaign),
     }
     return render(request, "annotate/campaign.html", context)

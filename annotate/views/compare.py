@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -22,7 +23,6 @@ from annotate.onboarding import is_right, onboarding_left, onboarding_result, pr
 from annotate.queries import (
     campaigns_known_to,
     campaigns_of,
-    comparisons_of,
     current_guideline,
     current_judgements,
     held_by,
@@ -44,15 +44,17 @@ def wants_json(request: HttpRequest) -> bool:
 
 @never_cache
 @require_GET
-def compare(request: HttpRequest, campaign_pk: int) -> HttpResponse:
+def compare(request: HttpRequest, campaign_pk: int, *, adjudicating: bool = False) -> HttpResponse:
     """The person's comparison, or how things stand when there is none for them."""
     person = signed_in(request)
-    campaign = get_object_or_404(campaigns_known_to(person), pk=campaign_pk)
-    if not campaigns_of(person).filter(pk=campaign.pk).exists():
-        return _left(request, campaign)
-    found = next_comparison(campaign, person)
+    known = campaigns_known_to(person, adjudicating=adjudicating)
+    campaign = get_object_or_404(known, pk=campaign_pk)
+    if not is_at_work(person, campaign, adjudicating=adjudicating):
+        messages.info(request, why_left(campaign))
+        return redirect("annotate:work")
+    found = next_comparison(campaign, person, adjudicating=adjudicating)
     sheet = sheet_of(found) if found else None
-    return render(request, PAGE, _page(request, campaign, sheet))
+    return render(request, PAGE, _page(request, campaign, sheet, adjudicating=adjudicating))
 
 
 @never_cache
@@ -61,16 +63,17 @@ def revise(request: HttpRequest, campaign_pk: int, comparison_pk: int) -> HttpRe
     """A comparison that the person has answered, to answer anew. The earlier answer stands until
     then. One of the onboarding is shown with its explanation, and stands."""
     person = signed_in(request)
-    campaign = get_object_or_404(campaigns_of(person), pk=campaign_pk)
-    comparison = get_object_or_404(
-        comparisons_of(campaign, person).select_related("pair__prompt", "gold"), pk=comparison_pk
-    )
+    comparison, campaign = comparison_for(person, campaign_pk, comparison_pk)
+    adjudicating = comparison.kind == Comparison.Kind.ADJUDICATION
+    if not is_at_work(person, campaign, adjudicating=adjudicating):
+        raise Http404
     judgement = get_object_or_404(
         current_judgements().exclude(choice=Judgement.Choice.SKIP).select_related("edit"),
         comparison=comparison,
         annotator=person,
     )
-    context = _page(request, campaign, sheet_of(comparison, revised=judgement))
+    sheet = sheet_of(comparison, revised=judgement)
+    context = _page(request, campaign, sheet, adjudicating=adjudicating)
     context["mode"] = "revise"
     if comparison.kind == Comparison.Kind.ONBOARDING:
         assert comparison.gold is not None
@@ -84,45 +87,78 @@ def revise(request: HttpRequest, campaign_pk: int, comparison_pk: int) -> HttpRe
 
 @never_cache
 @require_POST
-def upcoming(request: HttpRequest, campaign_pk: int) -> HttpResponse:
+def upcoming(request: HttpRequest, campaign_pk: int, *, adjudicating: bool = False) -> HttpResponse:
     """A sign of life of the page that shows a comparison, answered with what comes next."""
     person = signed_in(request)
-    campaign = get_object_or_404(campaigns_known_to(person), pk=campaign_pk)
-    if not campaigns_of(person).filter(pk=campaign.pk).exists():
+    known = campaigns_known_to(person, adjudicating=adjudicating)
+    campaign = get_object_or_404(known, pk=campaign_pk)
+    if not is_at_work(person, campaign, adjudicating=adjudicating):
         # What they are thinking about still counts: nothing more comes, and nothing is taken away.
-        held = held_by(campaign, person).values_list("lease", flat=True)
-        return JsonResponse({"held": [str(lease) for lease in held], "sheets": []})
-    return JsonResponse(_state(request, campaign))
+        held = held_by(campaign, person, adjudicating=adjudicating)
+        leases = [str(lease) for lease in held.values_list("lease", flat=True)]
+        return JsonResponse({"held": leases, "sheets": []})
+    return JsonResponse(_state(request, campaign, adjudicating=adjudicating))
+
+
+def comparison_for(
+    person: User, campaign_pk: int, comparison_pk: int
+) -> tuple[Comparison, Campaign]:
+    """A comparison of a campaign that the person knows, as an annotator or as an adjudicator.
+
+    Raises
+    ------
+    Http404
+        When there is none.
+    """
+    texts = ("campaign", "pair__prompt", "gold")
+    rows = Comparison.objects.filter(campaign=campaign_pk).select_related(*texts)
+    comparison = get_object_or_404(rows, pk=comparison_pk)
+    adjudicating = comparison.kind == Comparison.Kind.ADJUDICATION
+    known = campaigns_known_to(person, adjudicating=adjudicating)
+    get_object_or_404(known, pk=campaign_pk)
+    return comparison, comparison.campaign
+
+
+def is_at_work(person: User, campaign: Campaign, *, adjudicating: bool) -> bool:
+    """Whether there may be work for the person there at present."""
+    return campaigns_of(person, adjudicating=adjudicating).filter(pk=campaign.pk).exists()
 
 
 def state_of_desk(
     request: HttpRequest,
     campaign: Campaign,
     *,
+    adjudicating: bool = False,
     outcome: str = "",
     notice: str = "",
     undone: Judgement | None = None,
 ) -> JsonResponse:
     """How it went, and what the script goes on with."""
-    if campaigns_of(signed_in(request)).filter(pk=campaign.pk).exists():
+    if is_at_work(signed_in(request), campaign, adjudicating=adjudicating):
         said = {"outcome": outcome, "notice": notice}
-        return JsonResponse(_state(request, campaign, undone) | said)
-    said = {"outcome": outcome, "notice": _closed(campaign, notice)}
+        state = _state(request, campaign, undone, adjudicating=adjudicating)
+        return JsonResponse(state | said)
+    said = {"outcome": outcome, "notice": why_left(campaign, notice)}
     return JsonResponse({"leave": reverse("annotate:work"), **said})
 
 
 def _state(
-    request: HttpRequest, campaign: Campaign, undone: Judgement | None = None
+    request: HttpRequest,
+    campaign: Campaign,
+    undone: Judgement | None = None,
+    *,
+    adjudicating: bool,
 ) -> dict[str, Any]:
     """The comparisons that are the person's, and those among them that the page does not have
     yet, in order; new guidelines, if there are any."""
     person = signed_in(request)
     have = [lease for lease in request.POST.getlist("have") if len(lease) <= 36][:10]
     if have:
-        for comparison in held_by(campaign, person).filter(shown_at__isnull=True):
+        held = held_by(campaign, person, adjudicating=adjudicating)
+        for comparison in held.filter(shown_at__isnull=True):
             if str(comparison.lease) == have[0]:
                 show(comparison, person)
-    found = next_comparisons(campaign, person)
+    found = next_comparisons(campaign, person, adjudicating=adjudicating)
     sheets = {
         str(one.lease): sheet_of(
             one, undone=undone if undone and undone.comparison_id == one.pk else None
@@ -130,13 +166,14 @@ def _state(
         for one in found
         if str(one.lease) not in have
     }
-    last = last_judgement(campaign, person)
+    last = last_judgement(campaign, person, adjudicating=adjudicating)
+    pace = pace_of(campaign, person, adjudicating=adjudicating)
     state = {
         "held": [str(one.lease) for one in found],
         "sheets": [
             render_to_string(f"{PAGE}#sheet", {"sheet": sheet}) for sheet in sheets.values()
         ],
-        "pace": render_to_string(f"{PAGE}#pace", {"pace": pace_of(campaign, person)}),
+        "pace": render_to_string(f"{PAGE}#pace", {"pace": pace}),
         "last": last.pk if last else None,
     }
     known, present = request.POST.get("guideline"), current_guideline(campaign)
@@ -147,12 +184,17 @@ def _state(
     return state
 
 
-def _page(request: HttpRequest, campaign: Campaign, sheet: Sheet | None) -> dict[str, Any]:
+def _page(
+    request: HttpRequest, campaign: Campaign, sheet: Sheet | None, *, adjudicating: bool
+) -> dict[str, Any]:
     person = signed_in(request)
+    practising = not adjudicating and onboarding_left(campaign, person) is not None
     preferences = preferences_of(person)
     keys = keys_of(preferences)
     context: dict[str, Any] = {
         "campaign": campaign,
+        "adjudicating": adjudicating,
+        "desk": desk_addresses(campaign, adjudicating=adjudicating),
         "sheet": sheet,
         "bar": bar_of(campaign, keys),
         "criteria": [(criterion_field(name), name) for name in campaign.criteria],
@@ -164,15 +206,15 @@ def _page(request: HttpRequest, campaign: Campaign, sheet: Sheet | None) -> dict
         "guidelines": guideline_view(campaign, person),
         "flag_form": FlagForm(),
         "skip_reasons": Judgement.SkipReason.choices,
-        "last": last_judgement(campaign, person),
-        "pace": pace_of(campaign, person),
-        "practice": practice_of(campaign, person),
-        "mode": "practice" if onboarding_left(campaign, person) is not None else "work",
+        "last": last_judgement(campaign, person, adjudicating=adjudicating),
+        "pace": pace_of(campaign, person, adjudicating=adjudicating),
+        "practice": practice_of(campaign, person) if practising else None,
+        "mode": "practice" if practising else "work",
         "notice": request.session.pop("desk_notice", ""),
     }
     if sheet is None:
         context["is_complete"] = is_complete(campaign)
-        context["result"] = onboarding_result(campaign, person)
+        context["result"] = onboarding_result(campaign, person) if practising else None
         context["practised"] = [
             (is_right(one), reverse("annotate:revise", args=[campaign.pk, one.comparison_id]))
             for one in (practised(campaign, person) if context["result"] else [])
@@ -180,11 +222,19 @@ def _page(request: HttpRequest, campaign: Campaign, sheet: Sheet | None) -> dict
     return context
 
 
-def _left(request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    messages.info(request, _closed(campaign))
-    return redirect("annotate:work")
+def desk_addresses(campaign: Campaign, *, adjudicating: bool = False) -> dict[str, str]:
+    """Where the page of a queue asks and sends."""
+    kind = "adjudicate" if adjudicating else "compare"
+    names = {"compare": kind, "upcoming": "upcoming", "undo": "undo", "history": "history"}
+    if adjudicating:
+        names |= {name: f"adjudicate_{name}" for name in ("upcoming", "undo", "history")}
+    return {what: reverse(f"annotate:{name}", args=[campaign.pk]) for what, name in names.items()}
 
 
-def _closed(campaign: Campaign, notice: str = "") -> str:
-    text = _("“%(campaign)s” is closed to you now. Your answers are kept.")
+def why_left(campaign: Campaign, notice: str = "") -> str:
+    """What is said to a person who has no work there any more, or none at present."""
+    if campaign.paused_at is not None and campaign.closed_at is None:
+        text = _("“%(campaign)s” is paused. Your answers are kept; it goes on later.")
+    else:
+        text = _("“%(campaign)s” is closed to you now. Your answers are kept.")
     return f"{text % {'campaign': campaign}} {notice}".strip()

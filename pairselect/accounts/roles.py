@@ -6,12 +6,14 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext
 
 ADMIN = "admin"
 ANNOTATOR = "annotator"
 ROLES = (ADMIN, ANNOTATOR)
+MACHINE = "machine:"  # begins the names of users that stand for models; no person's has a colon
 
 P = ParamSpec("P")
 
@@ -25,6 +27,11 @@ def is_admin(user: AbstractBaseUser | AnonymousUser) -> bool:
             user.is_superuser or user.groups.filter(name=ADMIN).exists()
         )
     return bool(user._is_pairselect_admin)  # type: ignore[attr-defined]
+
+
+def everybody() -> QuerySet[User]:
+    """All people. Users that stand for models are none."""
+    return User.objects.exclude(username__startswith=MACHINE)
 
 
 def role_of(user: User) -> str:

@@ -11,7 +11,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from pairselect.accounts.actions import change_role, create_person, reset_password, set_active
 from pairselect.accounts.forms import PersonForm, RoleForm
-from pairselect.accounts.roles import ADMIN, ANNOTATOR, admin_required, role_of, signed_in
+from pairselect.accounts.roles import (
+    ADMIN,
+    ANNOTATOR,
+    admin_required,
+    everybody,
+    role_of,
+    signed_in,
+)
 
 
 @never_cache
@@ -25,8 +32,8 @@ def people(request: HttpRequest) -> HttpResponse:
         )
         _show_password(request, user, password)
         return redirect("accounts:people")
-    everybody = User.objects.prefetch_related("groups").order_by("username")
-    rows = [(person, role_of(person)) for person in everybody]
+    found = everybody().prefetch_related("groups").order_by("username")
+    rows = [(person, role_of(person)) for person in found]
     return render(request, "accounts/people.html", {"form": form, "rows": rows})
 
 
@@ -88,7 +95,7 @@ class OwnPassword(PasswordChangeView):
 
 def _other_person(request: HttpRequest, pk: int) -> User:
     """Neither oneself, so that an admin is always left, nor a superuser, who is the operator."""
-    others = User.objects.filter(is_superuser=False).exclude(pk=signed_in(request).pk)
+    others = everybody().filter(is_superuser=False).exclude(pk=signed_in(request).pk)
     return get_object_or_404(others, pk=pk)
 
 

@@ -23,7 +23,7 @@ class PoolForm(forms.Form):
     """
 
     prompt_set = forms.ModelChoiceField(
-        PromptSet.objects.filter(imported_at__isnull=False), label=_("Prompt set")
+        PromptSet.objects.filter(imported_at__isnull=False, archived_at=None), label=_("Prompt set")
     )
     name = forms.CharField(max_length=100, label=_("Name"))
     model = forms.MultipleChoiceField(

@@ -1,4 +1,5 @@
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from pairselect.pools.engine.kinds import DEFAULT_KIND, feature_kind
 from pairselect.pools.engine.kinds import FEATURE_KINDS as FEATURE_KINDS
@@ -20,11 +21,14 @@ def is_feature_kind(name: str) -> bool:
 
 
 def prompt_sets() -> QuerySet[PromptSet]:
-    return PromptSet.objects.annotate(pool_count=Count("pools"))
+    return PromptSet.objects.annotate(pool_count=Count("pools")).order_by("-pk")
 
 
 def pools() -> QuerySet[Pool]:
-    return Pool.objects.select_related("prompt_set").annotate(completion_count=Count("completions"))
+    # Counted for the rows of a page alone: a join would count those of all pools.
+    written = Completion.objects.filter(pool=OuterRef("pk")).order_by().values("pool")
+    count = Subquery(written.annotate(number=Count("pk")).values("number"))
+    return Pool.objects.select_related("prompt_set").annotate(completion_count=Coalesce(count, 0))
 
 
 def completions_in_order(pool: Pool) -> QuerySet[Completion]:

@@ -27,6 +27,7 @@ from pairselect.pools.models import Pool, PromptSet, Upload
 from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import prompt_sets
 from pairselect.pools.reading import Preview
+from pairselect.pools.tidying import archived_or_not
 from pairselect.pools.upload_forms import (
     FirstRows,
     MappingForm,
@@ -45,10 +46,12 @@ def prompt_set_list(request: HttpRequest) -> HttpResponse:
     waiting = list(unfinished_uploads())
     unfinished = [one.pk for one in waiting]
     sets = prompt_sets().exclude(upload__in=unfinished)
+    sets, filtered = archived_or_not(request, sets)
     sets = sets.select_related("upload").defer("upload__preview")
     jobs = last_jobs(job for one in waiting for job in _jobs_of(one))
     rows = [(one, _newest(jobs, one)) for one in waiting]
-    context = {"form": UploadForm(), "prompt_sets": sets, "waiting": rows}
+    page = Paginator(sets, PAGE).get_page(request.GET.get("page"))
+    context = {"form": UploadForm(), "page": page, "waiting": rows} | filtered
     return render(request, "pools/prompt_sets.html", context)
 
 

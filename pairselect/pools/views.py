@@ -17,6 +17,7 @@ from pairselect.pools.forms import PoolForm, ScoreForm, score_models
 from pairselect.pools.models import Completion, Pool, PoolReport
 from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import completions_expected, latest_completions, pools
+from pairselect.pools.tidying import archived_or_not
 
 PAGE = 25
 MADE_BY = ("generate_pool", "import_pool")
@@ -25,10 +26,11 @@ MADE_BY = ("generate_pool", "import_pool")
 @require_GET
 @admin_required
 def pool_list(request: HttpRequest) -> HttpResponse:
-    found = list(pools())
-    jobs = last_jobs((kind, pool.pk) for pool in found for kind in MADE_BY)
-    rows = [(pool, _first(jobs.get((kind, pool.pk)) for kind in MADE_BY)) for pool in found]
-    return render(request, "pools/pools.html", {"rows": rows})
+    shown, filtered = archived_or_not(request, pools())
+    page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
+    jobs = last_jobs((kind, pool.pk) for pool in page for kind in MADE_BY)
+    rows = [(pool, _first(jobs.get((kind, pool.pk)) for kind in MADE_BY)) for pool in page]
+    return render(request, "pools/pools.html", {"rows": rows, "page": page} | filtered)
 
 
 @require_http_methods(["GET", "POST"])
@@ -84,7 +86,7 @@ def pool_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "feature_sets": features,
         "score_sets": scores,
         "can_score": pool.completed_at is not None and bool(score_models()),
-        "has_features": any(one.completed_at for one in features),
+        "choosable": pool.completed_at is not None and any(one.completed_at for one in features),
         "open_jobs": _open(jobs),
         "making": making,
         "latest": latest_completions(pool) if making else [],

@@ -7,12 +7,11 @@ from django.contrib.auth.models import User
 
 from annotate.answering import undo
 from annotate.checks import REPEAT_AFTER
-from annotate.dataset import dataset_rows
 from annotate.draws import draw
-from annotate.formats import FORMATS
 from annotate.leasing import next_comparison
 from annotate.models import Campaign, Comparison, Gold, Judgement
 from annotate.queries import current_labels, is_complete, last_judgement, pace_of
+from tests.annotate.exported import rows_of
 from tests.annotate.giving import revise
 from tests.conftest import People, give, make_campaign
 
@@ -144,7 +143,7 @@ def test_checks_are_no_labels(checked: Campaign, people: People) -> None:
     given = work_through(checked, people.anna)
     assert set(kinds_of(given)) == {Kind.LABEL, Kind.REPEAT, Kind.GOLD}
     assert {label.comparison.kind for label in current_labels(checked)} == {Kind.LABEL}
-    assert len(list(dataset_rows(checked, FORMATS["trl"]))) == 100
+    assert len(rows_of(checked)) == 100
     assert is_complete(checked)
     assert pace_of(checked, people.anna).done == len(given)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from scipy.stats import binom, binomtest
@@ -9,8 +10,9 @@ from scipy.stats import binom, binomtest
 from annotate.answering import flag, undo
 from annotate.measures import People as Measured
 from annotate.measures import PersonMeasures, Share, people_of
-from annotate.models import Campaign, Flag, Judgement
+from annotate.models import Campaign, Comparison, Flag, Judgement, Machine
 from annotate.queries import last_judgement
+from pairselect.pools.models import Completion
 from tests.annotate.giving import answer_next, gold_for, onboard, prefer, repeat, revise
 from tests.conftest import People, give, make_campaign
 
@@ -180,6 +182,80 @@ def test_what_another_person_said_of_the_original_is_not_compared(
     assert anna.consistent == Share()
 
 
+def test_agreement_is_with_others_on_the_same_pairs(people: People) -> None:
+    campaign = make_campaign(people.anna, people.ben, people.stranger, prompts=4, labels_per_pair=3)
+    said = {
+        people.anna: ("first", "first", "tie", "tie"),
+        people.ben: ("first", "second", "tie", "both_bad"),
+        people.stranger: ("first", "second", "first"),
+    }
+    for person, answers in said.items():
+        for answer in answers:
+            if answer in ("first", "second"):
+                prefer(campaign, person, first=answer == "first")
+            else:
+                give(campaign, person, answer)
+    found = {one.name: one.agree for one in people_of(campaign)}
+    assert found["anna"] == Share(1 + 0 + 0.5 + 0, 4)
+    assert found["ben"] == Share(1 + 0.5 + 0.5 + 0, 4)
+    assert found["sam"] == Share(1 + 0.5 + 0, 3)
+
+
+def test_a_pair_of_ones_own_agrees_with_nobody(campaign: Campaign, people: People) -> None:
+    give(campaign, people.anna, "left")
+    assert of_anna(campaign).agree == Share()
+
+
+def test_the_longer_text_is_of_more_characters(campaign: Campaign, people: People) -> None:
+    pairs = list(campaign.design.pairs.order_by("position"))
+    texts = [("äää", "aa"), ("a", "aa"), ("aa", "bb"), ("aaa", "a"), ("a", "b " * 500)]
+    for pair, (first, second) in zip(pairs, texts, strict=False):
+        Completion.objects.filter(pk=pair.first_id).update(text=first)
+        Completion.objects.filter(pk=pair.second_id).update(text=second)
+    for first in (True, True, True, False):
+        prefer(campaign, people.anna, first=first)
+    give(campaign, people.anna, "tie")
+    assert of_anna(campaign).longer == Share(1, 3)
+    assert people_of(campaign).longer == Share(1, 3)
+
+
+def test_active_time_is_of_all_answers_after_the_onboarding(
+    campaign: Campaign, people: People
+) -> None:
+    answer_next(campaign, people.anna, "left", seconds=9.0, active_seconds=5.0)
+    answer_next(campaign, people.anna, "skip", seconds=9.0, active_seconds=6.0)
+    answer_next(campaign, people.anna, "tie", seconds=5000.0)
+    gold_for(campaign, people.anna)
+    answer_next(campaign, people.anna, "left", active_seconds=7.0, seconds=9.0)
+    last = answer_next(campaign, people.anna, "left", active_seconds=8.0, seconds=9.0)
+    assert undo(campaign, people.anna, judgement_id=last.pk)
+    onboard(campaign, people.anna, "left")
+    found = of_anna(campaign)
+    assert found.active_seconds == 5 + 6 + 600 + 7 + 8
+    assert found.skipped == Share(1, 4)
+
+
+def test_machines_and_adjudicators_are_not_among_the_people(
+    campaign: Campaign, people: People
+) -> None:
+    given = give(campaign, people.anna, "left")
+    machine = Machine.objects.create(user=people.stranger)
+    for kind, person, reserved in (
+        ("machine", people.stranger, people.stranger),
+        ("adjudication", people.admin, None),
+    ):
+        comparison = Comparison.objects.create(
+            campaign=campaign, kind=kind, pair=given.comparison.pair, position=0,
+            reserved_for=reserved, annotator=person,
+        )  # fmt: skip
+        Judgement.objects.create(
+            comparison=comparison, annotator=person, choice="left", first_on_left=True,
+            lease=uuid4(), seconds=1.0,
+        )  # fmt: skip
+    assert [one.name for one in people_of(campaign)] == ["anna"]
+    assert machine.user == people.stranger
+
+
 def test_gold_is_right_when_the_better_text_won(campaign: Campaign, people: People) -> None:
     for first in (True, True, False):
         gold_for(campaign, people.anna)
@@ -227,7 +303,7 @@ def test_most_labels_first(campaign: Campaign, people: People) -> None:
     assert [one.name for one in people_of(campaign)] == ["ben", "anna"]
 
 
-def test_four_queries_however_many_people(
+def test_five_queries_however_many_people(
     campaign: Campaign, people: People, django_assert_num_queries: Callable[[int], Any]
 ) -> None:
     for person in (people.anna, people.ben, people.stranger):
@@ -235,7 +311,7 @@ def test_four_queries_however_many_people(
         repeat(give(campaign, person, "left"))
         given = give(campaign, person, "right")
         flag(given.comparison, person, kind=Flag.Kind.OTHER, note="")
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             found = people_of(campaign)
         assert found[-1].consistent.total == 1
     assert len(found) == 3

@@ -12,7 +12,7 @@ from annotate.actions import create_campaign, open_campaign
 from annotate.models import Campaign
 from annotate.rounds import NoLabels, create_next_round, usable_labels
 from pairselect.designs.actions import solve_design
-from pairselect.designs.bridge import known_arrays, pool_arrays
+from pairselect.designs.bridge import known_arrays, labels_of, pool_arrays
 from pairselect.designs.models import Design, KnownLabel
 from pairselect.jobs.models import Job
 from pairselect.pools.models import FeatureSet, Pool
@@ -156,7 +156,7 @@ def test_a_third_round_leaves_out_both_before(labelled: Campaign, people: People
 def test_labels_become_rows_with_the_winner_first(labelled: Campaign) -> None:
     found = create_next_round(labelled, pool=labelled.design.pool, name="second", **SETTINGS)
     arrays = pool_arrays(FeatureSet.objects.get(), dimension=4, after=found.after)
-    pairs, preferred = known_arrays(found, arrays)
+    pairs, preferred = known_arrays(labels_of(found), arrays)
     ids = arrays.completion_ids[pairs]
     assert [(*row, y) for row, y in zip(ids.tolist(), preferred.tolist(), strict=True)] == (
         snapshot(found)

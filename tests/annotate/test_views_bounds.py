@@ -145,5 +145,5 @@ def test_work_costs_the_same_for_each_campaign(
     client = people.client(people.anna)
     for number, name in enumerate(("one", "two", "three"), start=1):
         make_campaign(people.anna, name=name)
-        with django_assert_num_queries(4 + 4 * number):
+        with django_assert_num_queries(5 + 4 * number):
             client.get("/work/")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.management import call_command
 from django.utils import timezone
 
 from annotate.actions import create_campaign, open_campaign
@@ -10,11 +11,14 @@ from annotate.answering import flag
 from annotate.gold import add_gold, gold_pair
 from annotate.guidelines import change_guidelines
 from annotate.leasing import next_comparison
-from annotate.models import Campaign, Flag, Gold
+from annotate.models import Assessment, Campaign, Export, Flag, Gold
 from pairselect.designs.models import Design
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, Pool, PoolReport, Prompt, Upload
+from tests.annotate.assessing import full_facts
+from tests.annotate.exported import export
 from tests.annotate.giving import answer_next
+from tests.annotate.machining import answer_all, by_api, for_first, for_second
 from tests.browser.conftest import Desk
 from tests.conftest import NoProgress, People, make_campaign, make_pool
 from tests.designs.conftest import design, give_features, give_scores
@@ -61,6 +65,7 @@ class Stages:
     campaign: Campaign
     upload: Upload
     flag: Flag
+    export: Export
 
 
 def write_rich(pool: Pool) -> None:
@@ -104,6 +109,7 @@ def every_stage(people: People) -> Stages:
     give_scores(pool)
     PoolReport.objects.create(pool=pool, facts=report(pool), completed_at=timezone.now())
     found = design(budget=16)
+    call_command("predict_pairs", "pool", "--budget=16")
     campaign = create_campaign(
         found, name="campaign", annotators=[people.anna], seed=0, mix_window=0, gold_share=0.1,
         passing_mark=None, repeat_share=0.0, **EVERYTHING,
@@ -118,7 +124,12 @@ def every_stage(people: People) -> Stages:
     comparison = next_comparison(campaign, people.anna)
     assert comparison is not None
     flagged = flag(comparison, people.anna, kind=Flag.Kind.OTHER, note="Odd")
+    Assessment.objects.create(
+        campaign=campaign, label_count=640, results=full_facts(), completed_at=timezone.now()
+    )
     upload = send(people.client(people.admin), lines({"prompt": "one"}, {"prompt": ""}))
+    for choose in (for_first, for_second):  # one of the two differs from the one label
+        answer_all(by_api(campaign, choose.__name__), choose, confidence=0.9)
     Job.objects.create(
         kind="import_prompts", subject_id=pool.prompt_set_id, status=Job.Status.FAILED,
         finished_at=timezone.now(), error="Nothing was stored. Row 2: the prompt is empty.",
@@ -127,4 +138,5 @@ def every_stage(people: People) -> Stages:
         kind="generate_pool", subject_id=pool.pk, status=Job.Status.RUNNING, done=5, total=40,
         heartbeat_at=timezone.now(), message="writing", notices="a second try",
     )  # fmt: skip
-    return Stages(pool, found, campaign, upload, flagged)
+    made = export(campaign, max_per_prompt=1)
+    return Stages(pool, found, campaign, upload, flagged, made)

@@ -11,6 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotate.guidelines import change_guidelines
 from annotate.models import Campaign
+from pairselect.designs.models import Plan
 from tests.annotate.giving import answer_next
 from tests.browser.conftest import Desk
 from tests.browser.stages import Stages, at_work, every_stage, everything_asked, gold
@@ -81,6 +82,8 @@ PEOPLES = {
 ADMINS = {
     "home": "/",
     "people": "/people/",
+    "tokens": "/people/tokens/",
+    "API reference": "/api/",
     "prompt sets": "/prompts/",
     "prompt set": "/prompts/{prompt_set}/",
     "new upload": "/prompts/uploads/new/",
@@ -89,9 +92,13 @@ ADMINS = {
     "pools": "/pools/",
     "new pool": "/pools/new/",
     "pool with its report": "/pools/{pool}/",
+    "archived pools": "/pools/?archived",
+    "a pool that stays": "/manage/pool/{pool}/delete/",
+    "a campaign that stays": "/manage/campaign/{campaign}/delete/",
     "scores": "/pools/{pool}/scores/",
     "designs": "/designs/",
     "new design": "/designs/new/",
+    "new design with its prediction": "/designs/new/?plan={plan}",
     "design": "/designs/{design}/",
     "design again": "/designs/{design}/again/",
     "campaigns": "/campaigns/",
@@ -100,6 +107,11 @@ ADMINS = {
     "guidelines": "/campaigns/{campaign}/guidelines/",
     "gold": "/campaigns/{campaign}/gold/",
     "flags": "/campaigns/{campaign}/flags/",
+    "disagreements": "/campaigns/{campaign}/disagreements/",
+    "quality": "/campaigns/{campaign}/quality/",
+    "machines": "/campaigns/{campaign}/machines/",
+    "exports": "/campaigns/{campaign}/exports/",
+    "acceptance report": "/exports/{export}/report/",
     "next round": "/campaigns/{campaign}/next-round/",
 }
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
@@ -116,7 +128,9 @@ def addresses(stages: Stages) -> dict[str, int]:
         "pool": stages.pool.pk,
         "prompt_set": stages.pool.prompt_set_id,
         "design": stages.design.pk,
+        "plan": Plan.objects.get().pk,
         "upload": stages.upload.pk,
+        "export": stages.export.pk,
     }
 
 

@@ -8,10 +8,12 @@ from playwright.sync_api import ViewportSize
 from annotate.answering import flag
 from annotate.guidelines import change_guidelines
 from annotate.leasing import next_comparison
+from annotate.machines.actions import assign, create_machine
 from annotate.models import Campaign, Flag, Gold, Judgement
 from pairselect.pools.models import Completion, Prompt
 from tests.annotate.giving import answer_next
 from tests.annotate.hostile import HOSTILE
+from tests.annotate.machining import answer_all, for_first, for_second
 from tests.browser.conftest import Desk
 from tests.conftest import People, make_campaign
 
@@ -39,13 +41,14 @@ WRONG = """() => {
     const names = one.getAttributeNames();
     if (one.matches("script, style, link, img, iframe, object, embed, base, meta, audio, video"))
       wrong.push(`element ${one.outerHTML.slice(0, 99)}`);
-    const acts = one.closest(".job") ? /^(on|data-hx-)/ : /^(on|data-hx-|hx-)/;
+    const ours = one.closest(".job") || one.matches("#projects"); // they ask again
+    const acts = ours ? /^(on|data-hx-)/ : /^(on|data-hx-|hx-)/;
     if (names.some((name) => acts.test(name)))
       wrong.push(`attributes ${one.outerHTML.slice(0, 99)}`);
     if (one.matches("form") && !own(one.getAttribute("action") ?? ""))
       wrong.push("a form that leads away");
-    const ours = "[id], [name], form, input, button:not(.code-copy)";
-    if (one.closest(".prose, .raw-text, .as-written") && one.matches(ours))
+    const parts = "[id], [name], form, input, button:not(.code-copy)";
+    if (one.closest(".prose, .raw-text, .as-written") && one.matches(parts))
       wrong.push(`in a text: ${one.outerHTML.slice(0, 99)}`);
   }
   return wrong;
@@ -143,17 +146,27 @@ def besieged(people: People) -> Campaign:
     assert comparison is not None
     for text in TEXTS:
         flag(comparison, people.anna, kind=Flag.Kind.OTHER, note=text[:2000])
+    for place, completion in enumerate(campaign.design.pool.completions.all()):
+        Completion.objects.filter(pk=completion.pk).update(text=TEXTS[place % len(TEXTS)])
+    for choose in (for_first, for_second):
+        machine = create_machine(choose.__name__, instructions=TEXTS[2][:4000])
+        answer_all(assign(campaign, machine), choose, reason=TEXTS[3][:4000])
     return campaign
 
 
 ADMINS = {
     "home": "/",
+    "pools": "/pools/",
+    "pool": "/pools/{}/",
+    "a pool that stays": "/manage/pool/{}/delete/",
     "people": "/people/",
+    "tokens": "/people/tokens/",
     "campaigns": "/campaigns/",
     "campaign": "/campaigns/{}/",
     "guidelines": "/campaigns/{}/guidelines/",
     "gold": "/campaigns/{}/gold/",
     "flags": "/campaigns/{}/flags/",
+    "machines": "/campaigns/{}/machines/",
     "design": "/designs/{}/",
 }
 PEOPLES = {"work": "/work/", "history": "/work/{}/history/", "compare": "/work/{}/"}

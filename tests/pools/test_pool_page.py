@@ -2,10 +2,11 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, Pool, Prompt, PromptSet, Variant
-from tests.conftest import People, run_queued_jobs
+from tests.conftest import People, make_pool, run_queued_jobs
 from tests.pools.support import POOL, address, confirm, lines, send
 
 
@@ -54,3 +55,29 @@ def test_progress_has_separators_in_its_numbers(admin: Client) -> None:
     page = admin.get(f"/jobs/{job.pk}/progress/").content.decode()
     assert "5,001 of 100,000" in page
     assert 'max="100000" value="5001"' in page
+
+
+def test_a_long_list_of_completions_is_folded(admin: Client) -> None:
+    few, many = make_pool(1, 3, name="few"), make_pool(1, 16, name="many")
+    assert "<details" not in page_of(admin, few).partition('class="completions"')[2]
+    before, fold, after = page_of(admin, many).partition("<summary>13 more</summary>")
+    assert fold
+    assert "Answer 2 to question 0" in before
+    assert "Answer 3 to question 0" not in before
+    assert '<ol class="completions" start="4">' in after
+    assert "Answer 15 to question 0" in after
+
+
+def test_long_lists_have_pages_and_keep_to_what_is_archived(admin: Client) -> None:
+    for i in range(26):
+        make_pool(1, 2, name=f"pool {i}")
+    Pool.objects.update(archived_at=timezone.now())
+    PromptSet.objects.update(archived_at=timezone.now())
+    for listed in ("/pools/", "/prompts/"):
+        first = admin.get(f"{listed}?archived").content.decode()
+        assert "pool 25" in first
+        assert ">pool 0<" not in first
+        assert 'href="?archived=&amp;page=2"' in first
+        last = admin.get(f"{listed}?archived=&page=2").content.decode()
+        assert ">pool 0<" in last
+        assert "archived.</p>" in admin.get(listed).content.decode()  # every one is

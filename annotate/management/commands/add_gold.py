@@ -1,14 +1,16 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from annotate.gold import MOST_BYTES, GoldRefused, add_gold, read_gold
 from annotate.models import Campaign, Gold
+from annotate.summaries import campaign_reference
 from pairselect.designs.words import count
+from pairselect.jobs.terminal import JsonCommand, named
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     help = "Add pairs whose better side is known to a campaign, from JSONL. All rows or none."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,10 +23,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, campaign: str, file: str, use: str, **options: Any) -> None:
-        try:
-            found = Campaign.objects.get(name=campaign)
-        except Campaign.DoesNotExist:
-            raise CommandError(f"There is no campaign named “{campaign}”.") from None
+        found = named(Campaign.objects, campaign)
         try:
             with Path(file).open("rb") as source:
                 content = source.read(MOST_BYTES + 1)
@@ -34,4 +33,7 @@ class Command(BaseCommand):
             number = add_gold(found, read_gold(content, use=Gold.Use(use)))
         except GoldRefused as problem:
             raise CommandError("\n".join([str(problem), *problem.shown])) from problem
-        self.stdout.write(f"{count(number, 'gold pair')} added to “{found}”.")
+        self.tell(
+            f"{count(number, 'gold pair')} added to “{found}”.",
+            {"campaign": campaign_reference(found), "added": number},
+        )

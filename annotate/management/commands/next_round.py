@@ -7,7 +7,8 @@ from annotate.rounds import NoLabels, create_next_round, no_labels, usable_label
 from pairselect.designs.actions import work_for_design
 from pairselect.designs.forms import DesignForm
 from pairselect.designs.options import add_design_options, checked, summary
-from pairselect.jobs.terminal import JobCommand
+from pairselect.designs.summaries import receipt
+from pairselect.jobs.terminal import JobCommand, named
 from pairselect.pools.naming import NameRefused
 
 
@@ -21,10 +22,7 @@ class Command(JobCommand):
         parser.set_defaults(strategy="trace_gap")
 
     def handle(self, *args: Any, campaign: str, enqueue: bool, **options: Any) -> None:
-        try:
-            found = Campaign.objects.select_related("design__pool").get(name=campaign)
-        except Campaign.DoesNotExist:
-            raise CommandError(f"There is no campaign named “{campaign}”.") from None
+        found = named(Campaign.objects.select_related("design__pool"), campaign)
         if not usable_labels(found).exists():
             raise CommandError(no_labels(found))
         settings = checked(DesignForm(options, after=found.design))
@@ -33,5 +31,5 @@ class Command(JobCommand):
         except (NameRefused, NoLabels) as problem:
             raise CommandError(str(problem)) from problem
         self.carry_out(work_for_design(design), enqueue=enqueue)
-        if not enqueue:
-            self.stdout.write(summary(design))
+        design.refresh_from_db()
+        self.tell(lambda: summary(design), lambda: receipt(design))

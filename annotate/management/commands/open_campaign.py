@@ -8,9 +8,10 @@ from annotate.forms.asked import AskedForm
 from annotate.forms.campaigns import GuidelinesForm
 from annotate.models import Campaign
 from annotate.queries import annotators
+from annotate.summaries import campaign_detail
 from pairselect.designs.models import Design
 from pairselect.designs.words import count
-from pairselect.jobs.terminal import JobCommand, seed_number
+from pairselect.jobs.terminal import JobCommand, named, seed_number
 from pairselect.pools.naming import NameRefused
 
 # Options that are not called as the form's fields are.
@@ -87,10 +88,7 @@ class Command(JobCommand):
         enqueue: bool,
         **options: Any,
     ) -> None:
-        try:
-            found = Design.objects.get(name=design)
-        except Design.DoesNotExist:
-            raise CommandError(f"There is no design named “{design}”.") from None
+        found = named(Design.objects, design)
         people = list(annotators().filter(username__in=annotator))
         missing = sorted(set(annotator) - {person.username for person in people})
         if missing:
@@ -109,11 +107,14 @@ class Command(JobCommand):
         except NameRefused as problem:
             raise CommandError(str(problem)) from problem
         self.carry_out(work_for_campaign(campaign), enqueue=enqueue)
-        if not enqueue:
-            comparisons = count(campaign.comparisons.count(), "comparison")
-            self.stdout.write(
-                f"“{campaign}” is open: {comparisons}, {count(len(people), 'annotator')}"
-            )
+        campaign.refresh_from_db()
+        self.tell(
+            lambda: (
+                f"“{campaign}” is open: {count(campaign.comparisons.count(), 'comparison')}, "
+                f"{count(len(people), 'annotator')}"
+            ),
+            lambda: campaign_detail(campaign),
+        )
 
 
 def asked(options: dict[str, Any]) -> dict[str, Any]:

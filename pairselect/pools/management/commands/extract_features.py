@@ -2,10 +2,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from pairselect.jobs.terminal import JobCommand
+from pairselect.jobs.terminal import JobCommand, named
 from pairselect.pools.actions import create_feature_set
 from pairselect.pools.models import Pool
 from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS, is_feature_kind
+from pairselect.pools.summaries import pool_summary
 
 
 class Command(JobCommand):
@@ -25,10 +26,7 @@ class Command(JobCommand):
     def handle(
         self, *args: Any, pool: str, model: str, kind: list[str], enqueue: bool, **options: Any
     ) -> None:
-        try:
-            found = Pool.objects.get(name=pool)
-        except Pool.DoesNotExist:
-            raise CommandError(f"There is no pool named “{pool}”.") from None
+        found = named(Pool.objects, pool)
         for name in kind:
             if not is_feature_kind(name):
                 raise CommandError(
@@ -36,7 +34,12 @@ class Command(JobCommand):
                 )
         sets = [create_feature_set(found, model=model, kind=name) for name in kind]
         self.carry_out([("extract_features", one.pk) for one in sets], enqueue=enqueue)
-        if not enqueue:
+
+        def described() -> str:
             for one in sets:
                 one.refresh_from_db()
-                self.stdout.write(f"{one.dimension} {one.kind} features a completion of “{pool}”")
+            return "\n".join(
+                f"{one.dimension} {one.kind} features a completion of “{pool}”" for one in sets
+            )
+
+        self.tell(described, lambda: pool_summary(found))

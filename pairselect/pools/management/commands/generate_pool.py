@@ -2,11 +2,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from pairselect.jobs.terminal import JobCommand, first_error
+from pairselect.jobs.terminal import JobCommand, first_error, named
 from pairselect.pools.actions import create_pool, work_for_pool, work_for_report
 from pairselect.pools.forms import TerminalPoolForm
 from pairselect.pools.models import PromptSet
 from pairselect.pools.naming import NameRefused
+from pairselect.pools.summaries import pool_summary
 
 
 class Command(JobCommand):
@@ -34,12 +35,8 @@ class Command(JobCommand):
     def handle(
         self, *args: Any, prompt_set: str, no_features: bool, enqueue: bool, **options: Any
     ) -> None:
-        try:
-            prompts = PromptSet.objects.get(name=prompt_set, imported_at__isnull=False)
-        except PromptSet.DoesNotExist:
-            raise CommandError(
-                f"There is no prompt set named “{prompt_set}”. Import one with import_prompts."
-            ) from None
+        imported = PromptSet.objects.filter(imported_at__isnull=False)
+        prompts = named(imported, prompt_set, advice="Import one with import_prompts.")
         fields = {key: options[key] for key in TerminalPoolForm.base_fields if key in options}
         fields["temperature"] = ", ".join(options["temperature"]) or "1"
         fields["system_prompt"] = "\n---\n".join(options["system_prompt"])
@@ -52,5 +49,8 @@ class Command(JobCommand):
             raise CommandError(str(problem)) from problem
         work = work_for_pool(pool, features="") if no_features else work_for_report(pool)
         self.carry_out(work, enqueue=enqueue)
-        if not enqueue:
-            self.stdout.write(f"{pool.completions.count():,} completions in “{pool.name}”")
+        pool.refresh_from_db()
+        self.tell(
+            lambda: f"{pool.completions.count():,} completions in “{pool.name}”",
+            lambda: pool_summary(pool),
+        )

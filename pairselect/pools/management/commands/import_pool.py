@@ -3,8 +3,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pairselect.pools.imports.terminal import ImportCommand
-from pairselect.pools.models import Completion
+from pairselect.pools.models import Completion, Pool
 from pairselect.pools.queries import DEFAULT_FEATURES
+from pairselect.pools.summaries import pool_summary
 
 
 class Command(ImportCommand):
@@ -37,6 +38,8 @@ class Command(ImportCommand):
             model=model,
             features="" if no_features else DEFAULT_FEATURES,
         )
-        if not enqueue:
-            count = Completion.objects.filter(pool=made.pk).count()
-            self.stdout.write(f"{count:,} completions in “{made}”")
+        pool = Pool.objects.get(pk=made.pk)
+        self.tell(
+            lambda: f"{Completion.objects.filter(pool=pool).count():,} completions in “{made}”",
+            lambda: pool_summary(pool),
+        )

@@ -2,6 +2,7 @@ from typing import Any
 
 from pairselect.pools.imports.terminal import ImportCommand
 from pairselect.pools.models import PromptSet
+from pairselect.pools.summaries import prompt_set_summary
 
 
 class Command(ImportCommand):
@@ -21,6 +22,5 @@ class Command(ImportCommand):
         made = self.take(
             file, name=name, column=column, merge_duplicates=merge_duplicates, enqueue=enqueue
         )
-        if not enqueue:
-            count = PromptSet.objects.get(pk=made.pk).prompt_count
-            self.stdout.write(f"{count:,} prompts in “{made}”")
+        found = PromptSet.objects.get(pk=made.pk)
+        self.tell(f"{found.prompt_count:,} prompts in “{made}”", lambda: prompt_set_summary(found))

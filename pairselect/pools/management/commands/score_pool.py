@@ -2,11 +2,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from pairselect.jobs.terminal import JobCommand, first_error
+from pairselect.jobs.terminal import JobCommand, first_error, named
 from pairselect.pools.actions import create_score_set
 from pairselect.pools.forms import TerminalScoreForm
 from pairselect.pools.models import Pool
 from pairselect.pools.naming import NameRefused
+from pairselect.pools.summaries import pool_summary
 
 
 class Command(JobCommand):
@@ -24,10 +25,7 @@ class Command(JobCommand):
         parser.add_argument("--name", default="", help="tells scores apart; else the model's")
 
     def handle(self, *args: Any, pool: str, enqueue: bool, **options: Any) -> None:
-        try:
-            found = Pool.objects.get(name=pool)
-        except Pool.DoesNotExist:
-            raise CommandError(f"There is no pool named “{pool}”.") from None
+        found = named(Pool.objects, pool)
         form = TerminalScoreForm({key: options[key] for key in TerminalScoreForm.base_fields})
         if not form.is_valid():
             raise CommandError(first_error(form))
@@ -36,5 +34,7 @@ class Command(JobCommand):
         except NameRefused as problem:
             raise CommandError(str(problem)) from problem
         self.carry_out([("score_pool", score_set.pk)], enqueue=enqueue)
-        if not enqueue:
-            self.stdout.write(f"{score_set.scores.count():,} scores of “{pool}” by {score_set}")
+        self.tell(
+            lambda: f"{score_set.scores.count():,} scores of “{pool}” by {score_set}",
+            lambda: pool_summary(found),
+        )
