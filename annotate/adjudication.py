@@ -76,19 +76,26 @@ def votes(campaign: Campaign) -> QuerySet[Any, dict[str, Any]]:
 
 
 def settle(comparison: Comparison) -> None:
-    """After a label was given, revised or taken back: what that means for its pair.
+    """After a label was given, revised or taken back: what that means for its pair. After a
+    decision was passed on: nobody is asked again where the dispute has ended since.
 
     Called within the transaction of that change. Labels of one pair come to this one after the
     other, so that of two that arrive together the later one sees both.
     """
     campaign = comparison.campaign
+    if comparison.kind == Kind.ADJUDICATION and comparison.labelled_at is None:
+        if not disputed(campaign).filter(pair=comparison.pair_id).exists():
+            _spare(campaign.comparisons.filter(pk=comparison.pk, lease__isnull=True))
+        return
     if (
         comparison.kind != Kind.LABEL
         or campaign.adjudicate == Adjudicate.NEVER
         or campaign.labels_per_pair == 1
     ):
         return
-    pair = SelectedPair.objects.select_for_update().get(pk=comparison.designed.pk)
+    # Not against rows that refer to the pair: one that `settle_all` makes would wait for this
+    # lock, and this one for that row.
+    pair = SelectedPair.objects.select_for_update(no_key=True).get(pk=comparison.designed.pk)
     if disputed(campaign).filter(pair=pair.pk).exists():
         _ask(campaign, {pair.pk: comparison.position})
     else:
@@ -98,7 +105,7 @@ def settle(comparison: Comparison) -> None:
 def settle_all(campaign: Campaign) -> None:
     """The same for every pair, after the campaign's rule was changed; idempotent."""
     with transaction.atomic():
-        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
         wanted = {row["pair"] for row in disputed(campaign)}
         rows = campaign.comparisons.filter(kind=Kind.LABEL, slot=0)
         places = rows.values_list("pair", "position").iterator(chunk_size=2000)

@@ -2,7 +2,7 @@
 
 import enum
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -98,6 +98,14 @@ def answer(
         if comparison.kind == Kind.ONBOARDING:
             conclude_onboarding(comparison.campaign, annotator)
     return Outcome.STORED
+
+
+def in_time(details: Details, comparison: Comparison) -> Details:
+    """No more seconds than there were since the comparison was leased: hours may be paid."""
+    if details.seconds is None or comparison.claimed_at is None:
+        return details
+    most = (timezone.now() - comparison.claimed_at).total_seconds()
+    return replace(details, seconds=min(details.seconds, max(0.0, most)))
 
 
 def undo(

@@ -1,14 +1,24 @@
-"""Who is logged in, fetched together with how they want the pages to be."""
+"""Who is logged in, fetched together with what every page says of them."""
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef
+
+from annotate.models import Campaign
 
 
 class PersonBackend(ModelBackend):
-    """Every page needs theme and language: they come with the person, in the one query there is."""
+    """Every page needs theme and language, and whether there is a way to the adjudicators' work:
+    they come with the person, in the one query there is."""
 
     def get_user(self, user_id: Any) -> User | None:
-        person = User.objects.select_related("preferences").filter(pk=user_id).first()
+        theirs = Campaign.adjudicators.through.objects.filter(
+            user=OuterRef("pk"),
+            campaign__closed_at__isnull=True,
+            campaign__archived_at__isnull=True,
+        )
+        people = User.objects.select_related("preferences")
+        person = people.annotate(is_adjudicator=Exists(theirs)).filter(pk=user_id).first()
         return person if person is not None and self.user_can_authenticate(person) else None

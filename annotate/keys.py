@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.utils.functional import Promise
-from django.utils.translation import gettext as say
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Preferences
@@ -94,14 +94,14 @@ def check_keys(keys: Mapping[str, object]) -> dict[str, str]:
     first: dict[str, str] = {}  # the action that a key is taken by
     for name in keys:
         if name not in TITLES:
-            faults[name] = say("There is no such action. Reload the page and save again.")
+            faults[name] = gettext("There is no such action. Reload the page and save again.")
     for action in ACTIONS:
         value = keys.get(action.name, action.key)
         key = as_key(value)
         if not key:
             faults[action.name] = _fault_of(value)
         elif key in first:
-            faults[action.name] = say(
+            faults[action.name] = gettext(
                 "“%(key)s” is the key of “%(action)s” already. Choose another."
             ) % {"key": key, "action": TITLES[first[key]]}
         else:
@@ -111,10 +111,10 @@ def check_keys(keys: Mapping[str, object]) -> dict[str, str]:
 
 def _fault_of(value: object) -> str:
     if value in ("", None):
-        return say("Choose a key for it.")
+        return gettext("Choose a key for it.")
     if value in (" ", "\u00a0"):
-        return say("The browser needs the space bar itself. Choose another key.")
-    return say("A key is one character: a letter, a digit or a punctuation mark.")
+        return gettext("The browser needs the space bar itself. Choose another key.")
+    return gettext("A key is one character: a letter, a digit or a punctuation mark.")
 
 
 def keys_of(preferences: Preferences) -> dict[str, str]:

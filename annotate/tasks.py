@@ -12,7 +12,7 @@ from pairselect.jobs.registry import Subject, job_kind
     "open_campaign",
     title=_("Opening the campaign"),
     queue="cpu",
-    subject=Subject("annotate.Campaign", page="annotate:campaign", label="{title} “{name}”"),
+    subject=Subject("annotate.Campaign", page="annotate:campaign", label=_("{title} “{name}”")),
 )
 def open_campaign(campaign_id: int, progress: JobProgress) -> None:
     actions.open_campaign(campaign_id, progress)

@@ -1,19 +1,12 @@
 """How campaigns and exports are deleted. No answer of a person ever is."""
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils.translation import ngettext
 
 from annotate.exporting.job import discard_export
 from annotate.models import Campaign, Comparison, Export, Flag, Judgement
 from pairselect.jobs.progress import JobProgress
-from pairselect.pools.tidying import (
-    Kind,
-    Obstacle,
-    number_of,
-    refuse_if_needed,
-    under_way,
-)
+from pairselect.pools.tidying import Kind, Obstacle, number_of, refuse_if_needed, under_way
 from pairselect.pools.words import whole
 
 
@@ -105,15 +98,11 @@ def _goes_with_export(export: Export) -> list[str]:
     ]
 
 
-def _campaign_of(export: Export) -> str:
-    return reverse("annotate:campaign_exports", args=[export.campaign_id])
-
-
 CAMPAIGNS = Kind(
     what="campaign",
     model=Campaign,
-    page=lambda row: reverse("annotate:campaign", args=[row.pk]),
-    listed=lambda row: reverse("annotate:campaigns"),
+    page="annotate:campaign",
+    listed="annotate:campaigns",
     obstacles=_stands_on_campaign,
     goes=_goes_with_campaign,
     rows=lambda row: row.comparisons.count(),
@@ -122,11 +111,11 @@ CAMPAIGNS = Kind(
 EXPORTS = Kind(
     what="export",
     model=Export,
-    page=_campaign_of,
-    listed=_campaign_of,
+    page="annotate:campaign_exports",
+    listed="annotate:campaign_exports",
     obstacles=under_way,
     goes=_goes_with_export,
     rows=lambda row: 1,
     delete=delete_export,
-    has_name=False,
+    shown_with="campaign_id",
 )

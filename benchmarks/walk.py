@@ -205,7 +205,10 @@ class Walk:
         self.follow("Choose pairs")
         self.admin.fill("[name=name]", "First choice")
         self.admin.fill("[name=budget]", str(self.options.budget))
-        self.press("Choose")
+        self.press("Predict")
+        self.until("h2:text-is('Strategies side by side')")
+        self.picture("predicted")
+        self.admin.get_by_role("button", name="Choose", exact=True).first.click()
         self.until("h2:text-is('Receipt')")
         self.picture("design")
 
@@ -281,7 +284,11 @@ class Walk:
 
     def assess(self, campaign: str) -> None:
         self.go(f"{campaign}quality/")
+        self.press("Assess the labels")
+        self.until("button:text-is('Assess again')")
         self.picture("quality")
+        self.go(f"{campaign}disagreements/")
+        self.picture("disagreements")
 
     def next_round(self, campaign: str) -> None:
         self.go(f"{campaign}next-round/")
@@ -294,6 +301,10 @@ class Walk:
 
     def export(self, campaign: str) -> None:
         self.go(f"{campaign}exports/")
+        self.admin.check("[name=rounds]")
+        self.admin.fill("[name=test_share]", "10")
+        self.admin.locator("[name=test_share]").press("Tab")
+        self.until("dt:text-is('Rows to test on')")
         self.picture("export")
         self.press("Export")
         with self.admin.expect_download(timeout=LONG) as coming:
@@ -307,6 +318,9 @@ class Walk:
             train = next(name for name in archive.namelist() if name.endswith("train.jsonl"))
             rows = [json.loads(line) for line in archive.read(train).splitlines()]
         print(f"{'':<40}{len(rows)} rows to train on, with {', '.join(rows[0])}")
+        self.go(f"{campaign}exports/")
+        self.follow("Report")
+        self.picture("acceptance-report")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE, DELETION
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
@@ -33,7 +34,7 @@ def rename(request: HttpRequest, what: str, pk: int) -> HttpResponse:
         record(signed_in(request), row, f"renamed from “{old}”", CHANGE)
         said = gettext("“%(old)s” is now called “%(new)s”. Commands know it by that name.")
         messages.success(request, said % {"old": old, "new": row})
-    return redirect(kind.page(row))
+    return redirect(kind.page_of(row))
 
 
 @require_POST
@@ -44,7 +45,7 @@ def archive(request: HttpRequest, what: str, pk: int) -> HttpResponse:
     record(signed_in(request), row, "archived", CHANGE)
     said = gettext("“%(name)s” is archived: lists and forms leave it out. Nothing is deleted.")
     messages.success(request, said % {"name": row})
-    return redirect(kind.page(row))
+    return redirect(kind.page_of(row))
 
 
 @require_POST
@@ -54,7 +55,7 @@ def restore(request: HttpRequest, what: str, pk: int) -> HttpResponse:
     tidying.restore(row)
     record(signed_in(request), row, "brought back", CHANGE)
     messages.success(request, gettext("“%(name)s” is back.") % {"name": row})
-    return redirect(kind.page(row))
+    return redirect(kind.page_of(row))
 
 
 @require_http_methods(["GET", "POST"])
@@ -68,7 +69,7 @@ def delete(request: HttpRequest, what: str, pk: int) -> HttpResponse:
     context = {
         "row": row,
         "kind": kind,
-        "page": kind.page(row),
+        "page": kind.page_of(row),
         "obstacles": obstacles,
         "goes": [] if obstacles else kind.goes(row),
     }
@@ -76,8 +77,8 @@ def delete(request: HttpRequest, what: str, pk: int) -> HttpResponse:
 
 
 def _delete(request: HttpRequest, kind: Kind[Any], row: Model) -> HttpResponse:
-    person, name, after, pk = signed_in(request), str(row), kind.listed(row), row.pk
-    done = "deleted"
+    person, name, after, pk = signed_in(request), str(row), kind.list_of(row), row.pk
+    done, said = "deleted", gettext("“%(name)s” is deleted.")
     try:
         if kind.rows(row) > AT_ONCE and not kind.obstacles(row):
             with suppress(JobBusy):  # a worker is at it
@@ -86,7 +87,9 @@ def _delete(request: HttpRequest, kind: Kind[Any], row: Model) -> HttpResponse:
             said = gettext("A worker deletes “%(name)s”.")
         else:
             kind.delete(row, None)
-            said = gettext("“%(name)s” is deleted.")
+    except ObjectDoesNotExist:  # sent twice
+        messages.success(request, said % {"name": name})
+        return redirect(after)
     except (StillNeeded, IntegrityError):  # the page says what, or what has come in this moment
         return redirect("delete", what=kind.what, pk=pk)
     row.pk = pk  # which the deletion has taken

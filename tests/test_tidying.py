@@ -12,6 +12,7 @@ from annotate.gold import add_gold, gold_pair
 from annotate.models import Campaign, Comparison, Export, Flag, Gold, Judgement
 from pairselect.designs.models import Design, SelectedPair
 from pairselect.jobs.models import Job
+from pairselect.kinds import KINDS
 from pairselect.pools.models import (
     Completion,
     FeatureSet,
@@ -374,6 +375,21 @@ def test_a_pool_that_is_made_again_meanwhile_keeps_what_is_there(
         delete_pool(pool, Asked())  # type: ignore[arg-type]
     assert Completion.objects.count() == 5
     assert Pool.objects.get().completed_at is None  # those that are gone are generated
+
+
+@pytest.mark.parametrize("what", ["prompt-set", "pool", "design", "campaign"])
+def test_what_another_request_has_just_deleted_is_gone_all_the_same(
+    admin: Client, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    campaign = make_campaign()
+    rows = [campaign, campaign.design, campaign.design.pool, campaign.design.pool.prompt_set]
+    for row in rows:
+        kind = next(one for one in KINDS.values() if one.model is type(row))
+        kind.delete(row, None)
+        if kind.what == what:
+            break
+    monkeypatch.setattr("pairselect.tidy_views.get_object_or_404", lambda *_, **__: row)
+    assert "“campaign” is deleted." in said(admin, at(what, row.pk, "delete"))
 
 
 def test_annotators_change_nothing(people: People, campaign: Campaign) -> None:

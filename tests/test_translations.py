@@ -37,11 +37,11 @@ OURS = ("pairselect", "annotate")
 PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%%|<[^<>]+>")
 LETTER = re.compile(r"[^\W\d_]")
 # What is the same in every language.
-SAME = {"pairselect", "· pairselect", "SHA-256", "d", "e", "‖g‖", "Esc"}
+SAME = {"pairselect", "OpenAPI", "SHA-256", "d", "e", "Φ", "‖g‖", "Esc"}
 SEEN = ("aria-label", "aria-description", "alt", "placeholder", "title")
 CODE = ("code", "pre")
 # A text that a filter or a tag brings in, unless it is marked: |default:_("never").
-BROUGHT_IN = re.compile(r"""\|(?!date:|time:)\w+:["']([^"']*)["']""")
+BROUGHT_IN = re.compile(r"""\|(?!date:|time:|floatformat:)\w+:["']([^"']*)["']""")
 HANDED_ON = re.compile(r"""^include .*\w=["']([A-Z][^"']*)""")
 
 Key = tuple[str | None, str, str]
@@ -129,18 +129,22 @@ class Texts(HTMLParser):
         super().__init__()
         self.found: list[str] = []
         self.within: list[str] = []
+        self.skipped: list[bool] = []  # code, and what says that it is English
 
     def handle_data(self, data: str) -> None:
-        if not any(tag in CODE for tag in self.within):
+        if not any(self.skipped):
             self.found.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value for name, value in attrs if name in SEEN and value]
         self.within.append(tag)
+        self.skipped.append(tag in CODE or ("lang", "en") in attrs)
+        if not any(self.skipped):
+            self.found += [value for name, value in attrs if name in SEEN and value]
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self.within:
-            del self.within[len(self.within) - 1 - self.within[::-1].index(tag) :]
+            last = len(self.within) - 1 - self.within[::-1].index(tag)
+            del self.within[last:], self.skipped[last:]
 
 
 def untranslated(source: str) -> Iterator[str]:
@@ -166,7 +170,7 @@ def untranslated(source: str) -> Iterator[str]:
     reader.close()
     for text in reader.found:
         for line in filter(None, map(str.strip, text.splitlines())):
-            if LETTER.search(line) and line not in SAME:
+            if LETTER.search(line) and line.strip("· ") not in SAME:
                 yield line
 
 

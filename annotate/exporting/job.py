@@ -7,12 +7,14 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -55,6 +57,11 @@ def export_dataset(export_id: int, progress: JobProgress) -> None:
     if export.completed_at is not None:
         return
     options = Options.from_json(export.format, export.options)
+    with _unmapped():
+        _make(export, options, progress)
+
+
+def _make(export: Export, options: Options, progress: JobProgress) -> None:
     progress.report(0, 0, "choosing the rows")
     selection = select(export.campaign, options)
     if not len(selection.rows):
@@ -77,6 +84,22 @@ def export_dataset(export_id: int, progress: JobProgress) -> None:
     export.sha256 = files[0].sha256
     export.completed_at = timezone.now()
     export.save(update_fields=["files", "report", "row_count", "sha256", "completed_at"])
+
+
+@contextmanager
+def _unmapped() -> Iterator[None]:
+    """SQLite's map of its file counts as the worker's memory; all is read as fast without it."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        (before,) = cursor.execute("PRAGMA mmap_size").fetchone()
+        cursor.execute("PRAGMA mmap_size = 0")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA mmap_size = {before:d}")
 
 
 def discard_export(export: Export) -> None:
@@ -115,9 +138,16 @@ def _write(
     files = list(parts)
     for name, columns, rows, size in extras:
         if size:
-            (made,) = writer.write((name,), columns, rows)
-            files.append(made)
-            configs.append((name, {"train": made.name}, columns))
+            of_two = options.test_share and name != Extra.JUDGEMENTS
+            names = (name, f"{name}_test") if of_two else (name,)
+            splits = dict(zip(("train", "test"), writer.write(names, columns, rows), strict=False))
+            made = {split: one for split, one in splits.items() if one.rows}
+            for one in splits.values():
+                if not one.rows:
+                    (folder / one.name).unlink()
+            files += made.values()
+            if made:
+                configs.append((name, {split: one.name for split, one in made.items()}, columns))
     counts = Counter({one.name.partition(".")[0]: one.rows or 0 for one in files})
     report = make_report(selection, maker, options, counts)
     if options.wanted.info:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -21,11 +21,22 @@ from annotate.pacing import pace_and_cost
 from annotate.quality.answers import code_of
 from annotate.queries import current_judgements
 from pairselect.core.agreement import Agreement
+from pairselect.core.clustered import clustered_share
 from pairselect.core.intervals import wilson_interval
 
 Choice = Judgement.Choice
 Kind = Comparison.Kind
 PACKAGES = ("django", "numpy", "orjson", "pyarrow")
+
+
+def share_of(right: Mapping[int, int], total: Mapping[int, int]) -> dict[str, Any]:
+    """The same of shares by person, as the quality page has it: over people, unless it is one."""
+    count, of = sum(right.values()), sum(total.values())
+    if len(total) < 2:
+        return share(count, of)
+    found = clustered_share([right.get(one, 0) for one in total], list(total.values()), list(total))
+    assert found is not None  # each person has a trial
+    return {"count": count, "total": of, "low": found.low, "high": found.high}
 
 
 def share(count: int, total: int) -> dict[str, Any]:
@@ -104,9 +115,12 @@ def _gold(campaigns: Sequence[Campaign]) -> dict[str, Any]:
         current_judgements()
         .filter(comparison__campaign__in=campaigns, comparison__kind=Kind.GOLD)
         .exclude(choice=Choice.SKIP)
-        .aggregate(total=Count("pk"), right=Count("pk", filter=right))
+        .order_by()
+        .values_list("annotator")
+        .annotate(total=Count("pk"), right=Count("pk", filter=right))
     )
-    return share(counts["right"], counts["total"])
+    rows = list(counts)
+    return share_of({one: n for one, _, n in rows}, {one: n for one, n, _ in rows})
 
 
 def _consistency(campaigns: Sequence[Campaign]) -> dict[str, Any]:
@@ -119,13 +133,16 @@ def _consistency(campaigns: Sequence[Campaign]) -> dict[str, Any]:
         earlier=Subquery(original.values("choice")[:1]),
         earlier_on_left=Subquery(original.values("first_on_left")[:1]),
     )
-    same: Counter[bool] = Counter(
-        code_of(choice, left) == code_of(earlier, earlier_left)
-        for choice, left, earlier, earlier_left in rows.filter(earlier__isnull=False)
-        .values_list("choice", "first_on_left", "earlier", "earlier_on_left")
+    same: Counter[int] = Counter()
+    total: Counter[int] = Counter()
+    for person, choice, left, earlier, earlier_left in (
+        rows.filter(earlier__isnull=False)
+        .values_list("annotator", "choice", "first_on_left", "earlier", "earlier_on_left")
         .iterator()
-    )
-    return share(same[True], same.total())
+    ):
+        total[person] += 1
+        same[person] += code_of(choice, left) == code_of(earlier, earlier_left)
+    return share_of(same, total)
 
 
 def _cost(campaigns: Sequence[Campaign], rows: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.forms import BoundField
 from django.utils.functional import Promise
-from django.utils.translation import gettext as now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Campaign, Judgement
@@ -242,19 +242,19 @@ class AskedForm(forms.Form):
         found = [name for name in found if name]
         if len(found) > MOST_CRITERIA:
             raise forms.ValidationError(
-                now("These are %(number)d criteria. Keep at most %(most)d.")
+                gettext("These are %(number)d criteria. Keep at most %(most)d.")
                 % {"number": len(found), "most": MOST_CRITERIA}
             )
         seen = set()
         for name in found:
             if len(name) > LONGEST_CRITERION or not name.isprintable():
                 raise forms.ValidationError(
-                    now("A criterion is a line of at most %(most)d printable characters.")
+                    gettext("A criterion is a line of at most %(most)d printable characters.")
                     % {"most": LONGEST_CRITERION}
                 )
             if name.casefold() in seen:
                 raise forms.ValidationError(
-                    now("“%(name)s” is there twice. Name each criterion once.") % {"name": name}
+                    gettext("“%(name)s” is there twice. Name each criterion once.") % {"name": name}
                 )
             seen.add(name.casefold())
         return found

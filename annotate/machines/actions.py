@@ -128,7 +128,6 @@ def assign(
             defaults=scope,
             create_defaults=scope | {"created_by": created_by},
         )
-        campaign.machines.add(machine)
     return found
 
 
@@ -146,7 +145,6 @@ def take_out(assignment: Assignment) -> None:
         if Judgement.objects.filter(comparison__in=rows).exists():
             raise MachineRefused(_("The machine has answered, and answers are kept: it stays."))
         rows.delete()
-        assignment.campaign.machines.remove(assignment.machine)
         assignment.delete()
 
 

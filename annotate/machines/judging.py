@@ -44,6 +44,8 @@ def judge_campaign(assignment_id: int, progress: JobProgress) -> None:
     )
     if assignment.campaign.opened_at is None:
         raise JobError(f"“{assignment.campaign}” is not open yet: nothing can be asked.")
+    if assignment.campaign.archived_at is not None:
+        raise JobError(f"“{assignment.campaign}” is archived: bring it back to ask a machine.")
     progress.report(0, 0, "queueing comparisons")
     lay_out(assignment)
     writer = Writer(assignment, progress)

@@ -150,9 +150,4 @@ class Migration(migrations.Migration):
             name='user',
             field=models.OneToOneField(help_text='whose answers its judgements are; nobody can log in as it', on_delete=django.db.models.deletion.PROTECT, related_name='machine', to=settings.AUTH_USER_MODEL),
         ),
-        migrations.AddField(
-            model_name='campaign',
-            name='machines',
-            field=models.ManyToManyField(blank=True, related_name='campaigns', to='annotate.machine'),
-        ),
     ]

@@ -3,7 +3,6 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from annotate.models.machines import Machine
 from pairselect.designs.models import Design
 
 SHARE = [MinValueValidator(0.0), MaxValueValidator(0.5)]
@@ -78,7 +77,7 @@ class Campaign(models.Model):
         default=50, help_text="of work, after which a pause is proposed; 0: never"
     )
 
-    # Disagreements, machines, money.
+    # Disagreements and money.
     adjudicate = models.CharField(
         max_length=10,
         choices=Adjudicate.choices,
@@ -88,7 +87,6 @@ class Campaign(models.Model):
     adjudicators = models.ManyToManyField(
         settings.AUTH_USER_MODEL, blank=True, related_name="adjudicates"
     )
-    machines = models.ManyToManyField(Machine, blank=True, related_name="campaigns")
     price = models.DecimalField(
         max_digits=10,
         decimal_places=4,

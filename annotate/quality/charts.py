@@ -98,7 +98,7 @@ def draw_reliability(bins: list[BinFacts]) -> Chart:
     dots = [_dot(x(one["predicted"]), one["observed"], y) for one in bins]
     line = " ".join(f"{dot.x:.1f},{dot.y:.1f}" for dot in dots)
     ticks = [Tick(x(part / 10), localised(f"{part * 10}%")) for part in range(5, 11)]
-    bound = f"M{x(0.5):.1f} {y(0.5):.1f}L{x(1.0):.1f} {y(1.0):.1f}"
+    bound = f"M{x(0.5):.1f} {y(0.5):.1f}L{x(y.high):.1f} {y(y.high):.1f}"  # to the chart's edge
     return Chart(ticks, _percents(y), [Series("everything", line, dots)], bound)
 
 

@@ -61,6 +61,7 @@ def learning_facts(
             usable.said / 2,
             texts.is_random[place],
             rng=rng,
+            prompt=texts.prompt_ids[place],
             report=lambda done, total: progress.report(done, total, "fitting the reward"),
         )
     except DesignError:

@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 
 from annotate.quality.facts import EstimateFacts, Facts, LearningFacts
 from annotate.quality.learning import NO_FEATURES
-from pairselect.core.learning import FEWEST_LABELS, FEWEST_PROMPTS
+from pairselect.core.learning import FEWEST_CONTROL, FEWEST_LABELS, FEWEST_PROMPTS
 from pairselect.pools.words import localised, whole
 
 FEWEST = 20  # pairs with two labels, repeats or gold answers, to say anything from
@@ -134,7 +134,7 @@ def agreement_sentence(facts: Facts) -> str:
         found["pairs"],
     ) % {"share": shares(found["percent"]), "pairs": whole(found["pairs"])}
     if found["alpha"] is None:
-        return f"{said} {_('They are all alike, so α is not defined.')}"
+        said += " " + _("They are all alike, so α is not defined.")
     return said
 
 
@@ -168,11 +168,13 @@ def learning_sentence(facts: Facts) -> str:
 def contrast_sentence(learning: LearningFacts) -> str:
     """Whether designed labels teach more than as many random ones."""
     found = learning["contrast"]
+    if found is None and learning["judged_by_control"]:
+        return _("Too few of these labels are on designed pairs to say what a design brings.")
     if found is None:
         return _(
-            "Without a random control nobody can say what the design itself brings: give the next "
-            "round a share of random pairs."
-        )
+            "Without a random control of %(number)s labels nobody can say what the design itself "
+            "brings: give the next round a share of random pairs."
+        ) % {"number": whole(FEWEST_CONTROL)}
     difference = found["difference"]
     numbers = {
         "number": whole(found["labels"]),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from annotate.answering import Outcome
+from annotate.answering import Outcome, in_time
 from annotate.answering import answer as store_answer
 from annotate.answering import flag as store_flag
 from annotate.answering import undo as undo_last
@@ -86,7 +86,7 @@ def answer(request: HttpRequest, campaign_pk: int, comparison_pk: int) -> HttpRe
         person,
         choice=choice,
         lease=form.cleaned_data["token"],
-        details=form.details(),
+        details=form.details() if replaces else in_time(form.details(), comparison),
         replaces=replaces,
     )
     if comparison.kind == Comparison.Kind.ONBOARDING and outcome is not Outcome.PASSED_ON:

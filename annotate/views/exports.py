@@ -125,11 +125,12 @@ def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
         )
     archive = archive_of(export)
     sums = _present(export_folder(export) / SUMS).read_bytes()
+    version = name.encode() + b"\n" + sums  # it is within the archive, and changes with a renaming
     return send(
         request,
         io.BufferedReader(archive, 1 << 18),
         size=archive.size,
-        sha256=hashlib.sha256(sums).hexdigest(),
+        sha256=hashlib.sha256(version).hexdigest(),
         name=f"{name}.zip",
     )
 

@@ -92,7 +92,8 @@ def once(request: HttpRequest, rows: QuerySet[M], make: Callable[[], M]) -> tupl
     if not key:
         return make(), True
     if len(key) > KEPT_KEY:
-        raise ApiError(422, f"Idempotency-Key: at most {KEPT_KEY} characters.", field=key[:20])
+        said = f"Idempotency-Key: at most {KEPT_KEY} characters."
+        raise ApiError(422, said, field="Idempotency-Key")
     digest = _digest(request)
     user: User = person(request)
     Replay.objects.filter(user=user, created_at__lt=timezone.now() - KEPT_FOR).delete()

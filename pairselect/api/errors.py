@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NotRequired
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.files.uploadhandler import StopUpload
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
@@ -28,6 +28,7 @@ SENTENCES = {
     405: "This address does not take that method. See the reference.",
     413: "The request is too large.",
 }
+UNSTORABLE = "One of the values cannot be stored. Send texts without NUL, and smaller numbers."
 CODES = {
     400: "unreadable",
     401: "unauthorized",
@@ -127,6 +128,8 @@ _HANDLERS: dict[type[Exception], Callable[[Any], ApiError]] = {
     MultiPartParserError: lambda problem: ApiError(400, SENTENCES[400]),
     RawPostDataException: lambda problem: ApiError(400, SENTENCES[400]),
     StopUpload: lambda problem: ApiError(413, SENTENCES[413]),
+    RequestDataTooBig: lambda problem: ApiError(413, SENTENCES[413]),
+    DataError: lambda problem: ApiError(422, UNSTORABLE),
     OperationalError: lambda problem: ApiError(
         503, "The database is busy. Try again shortly.", headers={"Retry-After": "2"}
     ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit, log_expit, logit
 
 from pairselect.core.arrays import BoolArray, DesignError, FloatArray, IntArray
 
@@ -21,7 +21,10 @@ from pairselect.core.arrays import BoolArray, DesignError, FloatArray, IntArray
 USUAL_ABILITY = float(logit(0.8))
 ABILITY_OF_ALL_SD = 0.5  # of the mean ability of these people around the usual
 ABILITY_SD = 0.7  # of one of them around that mean
-LEAN_SD = 0.5  # a lean of one deviation prefers the left side 58 times in 100
+# Of the logit of the share in which one prefers the left side: a deviation is 58 times in 100, a
+# lean β of ½ at the usual ability. It is on what is seen of a lean: were it on β, a small ability
+# would cost each person less, and with one answer a pair nothing speaks against it.
+LEFT_SD = 0.32
 
 TOLERANCE = 0.01  # on the gradient; the prior alone bends by 2 to 4, so α is off by .005 at most
 MAX_ITERATIONS = 500
@@ -104,8 +107,9 @@ def aggregate_labels(
         P(y = 1 | z, s) = σ(α_a z + β_a s),
 
     independently of all others given z. The priors are α_a ~ N(μ, 0.7²), μ ~ N(logit 0.8, 0.5²),
-    β_a ~ N(0, 0.5²). α, β and μ maximise the posterior with each z summed out; the beliefs are
-    P(z = +1 | answers) there.
+    and logit ℓ_a ~ N(0, 0.32²) for the share ℓ_a = [σ(β_a + α_a) + σ(β_a − α_a)]/2 in which the
+    person prefers the left side. α, β and μ maximise the posterior with each z summed out; the
+    beliefs are P(z = +1 | answers) there.
 
     Parameters
     ----------
@@ -246,15 +250,17 @@ class _Labels:
         if_second = (self.counts - first) * (self.y - expit(two))
         ability, lean, mean = x[: self.n_people], x[self.n_people : -1], x[-1]
         apart, off = (ability - mean) / ABILITY_SD**2, (mean - USUAL_ABILITY) / ABILITY_OF_ALL_SD**2
-        squares = (ability - mean) @ apart + (mean - USUAL_ABILITY) * off + lean @ lean / LEAN_SD**2
+        squares = (ability - mean) @ apart + (mean - USUAL_ABILITY) * off
+        left, by_ability, by_lean = _left_logit(ability, lean)
+        squares += left @ left / LEFT_SD**2
 
         def by_person(codes: FloatArray) -> FloatArray:
             return np.bincount(self.of_person, codes, minlength=self.n_people).astype(float)
 
         gradient = np.concatenate(
             [
-                apart - by_person(if_first - if_second),
-                lean / LEAN_SD**2 - by_person(self.s * (if_first + if_second)),
+                apart + left * by_ability / LEFT_SD**2 - by_person(if_first - if_second),
+                left * by_lean / LEFT_SD**2 - by_person(self.s * (if_first + if_second)),
                 [off - apart.sum()],
             ]
         )
@@ -275,6 +281,16 @@ class _Labels:
         weight = (one - two)[self.code]
         weight /= _times(key)
         return self.log_odds + np.bincount(self.pair, weight, minlength=len(self.log_odds))
+
+
+def _left_logit(ability: FloatArray, lean: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Logit of the share of left sides preferred, and its derivatives by ability and lean."""
+    one, two = lean + ability, lean - ability  # if the left one is better, if the right one is
+    log_left = np.logaddexp(log_expit(one), log_expit(two))  # of twice the share
+    log_right = np.logaddexp(log_expit(-one), log_expit(-two))
+    scale = 2 * np.exp(-log_left - log_right)  # 1/2 over the share times its rest
+    at_one, at_two = expit(one) * expit(-one), expit(two) * expit(-two)
+    return log_left - log_right, scale * (at_one - at_two), scale * (at_one + at_two)
 
 
 def _times(key: IntArray) -> IntArray:

@@ -134,17 +134,15 @@ def agreement_with_others(
     if not u.size:
         return []
     width, people = int(c.max()) + 1, int(a.max()) + 1
-    said, by = u * width + c, u * people + a
-    of_unit, alike = np.bincount(u)[u], np.bincount(said)[said]
-    theirs = np.bincount(by)[by]
-    repeated = by * width + c
-    _, place, times = np.unique(repeated, return_inverse=True, return_counts=True)
-    others, agreeing = of_unit - theirs, alike - times[place]  # labels by somebody else
-    found = []
-    for person in range(people):
-        mine = a == person
-        found.append(clustered_share(agreeing[mine], others[mine], u[mine]))
-    return found
+    by = u * people + a
+    others = _times(u) - _times(by)  # labels by somebody else
+    agreeing = _times(u * width + c) - _times(by * width + c)
+    order = np.argsort(a, kind="stable")
+    ends = np.cumsum(np.bincount(a))
+    return [
+        clustered_share(agreeing[mine], others[mine], u[mine])
+        for mine in np.split(order, ends[:-1])
+    ]
 
 
 @dataclass(frozen=True)
@@ -214,6 +212,12 @@ def cross_agreement(
     drawn = rng.multinomial(units, times / units, size=draws).astype(float)
     low, high = _interval(kappa(drawn), level)
     return CrossAgreement(Estimate(value, min(low, value), max(high, value)), percent, units)
+
+
+def _times(key: IntArray) -> IntArray:
+    """How often each number occurs in all; no table of all that there could be."""
+    _, place, times = np.unique(key, return_inverse=True, return_counts=True)
+    return np.asarray(times[place])
 
 
 def _alpha(patterns: IntArray, weights: FloatArray, ordinal: bool) -> FloatArray:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
+from scipy.special import expit, stdtrit
 
 from pairselect.core.arrays import DesignError, FloatArray, IntArray
 from pairselect.core.intervals import wilson_interval
@@ -40,7 +39,8 @@ def clustered_share(
 
     is the variance of p̂ over that of as many independent trials, and the interval is Wilson's with
     n / max(deff, 1) trials: never narrower than without clusters, and equal where each trial is a
-    cluster of its own. Where p̂ is 0 or 1 the clusters count as the trials.
+    cluster of its own. Where p̂ is 0 or 1 the clusters count as the trials. With few clusters that
+    differ much it is too narrow: at 95% it covers 88 to 93 in 100 for 3 to 8 of them.
 
     Parameters
     ----------
@@ -89,9 +89,9 @@ def clustered_share(
 def clustered_mean(
     values: npt.ArrayLike, cluster: npt.ArrayLike, *, level: float = 0.95
 ) -> Estimate | None:
-    """The mean of values in clusters, x̄ ± z √(G/(G − 1) Σ_g (Σ_{i∈g} (x_i − x̄))²) / n.
+    """The mean of values in clusters, x̄ ± t √(G/(G − 1) Σ_g (Σ_{i∈g} (x_i − x̄))²) / n.
 
-    None with fewer than two clusters.
+    t is Student's, with G − 1 degrees of freedom. None with fewer than two clusters.
     """
     x, groups = np.asarray(values, dtype=np.float64), _places(cluster)
     if x.shape != groups.shape:
@@ -101,7 +101,7 @@ def clustered_mean(
         return None
     mean = float(x.mean())
     sums = np.bincount(groups, x - mean)
-    reach = _quantile(level) * float(np.sqrt((sums**2).sum() * g / (g - 1))) / len(x)
+    reach = _quantile(level, g) * float(np.sqrt((sums**2).sum() * g / (g - 1))) / len(x)
     return Estimate(mean, mean - reach, mean + reach)
 
 
@@ -115,15 +115,20 @@ class Adjusted:
         In logits, each with all the others held fixed.
     covariance : (p, p) array
         Robust to what the answers of a cluster have in common.
+    clusters : int
     """
 
     coefficients: FloatArray
     covariance: FloatArray = field(repr=False)
+    clusters: int
 
     def share(self, place: int, *, level: float = 0.95) -> Estimate:
-        """P(y = 1) where that variable is 1 and all others are 0, with its interval."""
+        """P(y = 1) where that variable is 1 and all others are 0, with its interval.
+
+        It is Student's, with one degree of freedom less than there are clusters.
+        """
         centre = float(self.coefficients[place])
-        reach = _quantile(level) * float(np.sqrt(self.covariance[place, place]))
+        reach = _quantile(level, self.clusters) * float(np.sqrt(self.covariance[place, place]))
         return Estimate(*(float(expit(centre + part)) for part in (0.0, -reach, reach)))
 
 
@@ -174,7 +179,7 @@ def clustered_logistic(x: npt.ArrayLike, y: npt.ArrayLike, cluster: npt.ArrayLik
     robust = inverse @ (sums.T @ sums) @ inverse * g / (g - 1)
     larger = np.maximum(np.diag(robust), np.diag(inverse))
     stretch = np.sqrt(larger / np.diag(robust).clip(min=1e-300))
-    return Adjusted(beta, np.asarray(robust * np.outer(stretch, stretch)))
+    return Adjusted(beta, np.asarray(robust * np.outer(stretch, stretch)), g)
 
 
 def _places(cluster: npt.ArrayLike) -> IntArray:
@@ -182,7 +187,7 @@ def _places(cluster: npt.ArrayLike) -> IntArray:
     return np.asarray(np.unique(np.asarray(cluster), return_inverse=True)[1], dtype=np.int64)
 
 
-def _quantile(level: float) -> float:
+def _quantile(level: float, clusters: int) -> float:
     if not 0 < level < 1:
         raise DesignError(f"level must be between 0 and 1, got {level}.")
-    return NormalDist().inv_cdf((1 + level) / 2)
+    return float(stdtrit(clusters - 1, (1 + level) / 2))

@@ -15,8 +15,9 @@ PRICED_BY = (
     ("label", pgettext_lazy("what a price is for", "label")),
     ("hour", pgettext_lazy("what a price is for", "hour")),
 )
+NUMBERS = ("budget", "money", "price", "hours", "seconds_per_label")
+BUDGET_FIELDS = ("unit", "priced_by", *NUMBERS)
 FASTEST = 0.1  # seconds a label
-BUDGET_FIELDS = ("unit", "budget", "money", "price", "priced_by", "hours", "seconds_per_label")
 
 
 def _any_number() -> forms.NumberInput:
@@ -60,6 +61,10 @@ class BudgetForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.comes_to = ""  # how the number of labels was found, once the form is checked
+        for name in NUMBERS:
+            # A browser that finds a hidden one out of bounds sends nothing and says nothing.
+            for bound in ("min", "max"):
+                self.fields[name].widget.attrs.pop(bound, None)
         pace, seconds = measured_pace(), self.fields["seconds_per_label"]
         if pace is not None and pace.seconds < FASTEST:
             pace = None  # a script's answers, not people's
@@ -109,6 +114,9 @@ class BudgetForm(forms.Form):
             needed.append("seconds_per_label")
             if not data.get("seconds_per_label") and "seconds_per_label" not in self.errors:
                 data["seconds_per_label"] = self.fields["seconds_per_label"].initial
+        for name in NUMBERS:
+            if name not in needed:
+                self.errors.pop(name, None)  # typed for another unit, and out of sight
         for name in needed:
             if data.get(name) is None and name not in self.errors:
                 self.add_error(name, _missing(name))

@@ -50,7 +50,8 @@ def ask_plan(
     score_set, features, scores = settings.pop("score_set", None), None, None
     if pool.completed_at is not None:
         features = finished_features(pool, settings["feature_kind"])
-        scores = finished_scores(pool).first()  # what the other strategies look at
+        if after is None:
+            scores = finished_scores(pool).first()  # what the other strategies look at
     asked = settings | {
         "after_id": after.pk if after else None,
         "score_set_id": score_set.pk if score_set else None,

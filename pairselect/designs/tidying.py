@@ -1,7 +1,6 @@
 """How designs are deleted."""
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from pairselect.designs.models import Design, KnownLabel, Plan, SelectedPair
@@ -61,8 +60,8 @@ def delete_design(design: Design, progress: JobProgress | None = None) -> None:
 DESIGNS = Kind(
     what="design",
     model=Design,
-    page=lambda row: reverse("designs:design", args=[row.pk]),
-    listed=lambda row: reverse("designs:designs"),
+    page="designs:design",
+    listed="designs:designs",
     obstacles=_stands_on,
     goes=_goes_with,
     rows=lambda row: row.pairs.count(),

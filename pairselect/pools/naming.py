@@ -86,5 +86,8 @@ def row_named(
                 setattr(old, key, value)
             old.save()
             return old
-    except IntegrityError:  # made by somebody else in this moment
+    except IntegrityError:  # made in this moment, by the same request sent twice or another
+        made = manager.filter(name=name).first()
+        if made and all(getattr(made, key) == value for key, value in settings.items()):
+            return made
         raise name_taken(said["what"], name) from None

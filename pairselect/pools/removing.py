@@ -4,7 +4,6 @@ import shutil
 
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
-from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from pairselect.jobs.progress import JobProgress
@@ -130,8 +129,8 @@ def delete_pool(pool: Pool, progress: JobProgress | None = None) -> None:
 PROMPT_SETS = Kind(
     what="prompt-set",
     model=PromptSet,
-    page=lambda row: reverse("pools:prompt_set", args=[row.pk]),
-    listed=lambda row: reverse("pools:prompt_sets"),
+    page="pools:prompt_set",
+    listed="pools:prompt_sets",
     obstacles=_stands_on_prompts,
     goes=_goes_with_prompts,
     rows=lambda row: row.prompts.count(),
@@ -140,8 +139,8 @@ PROMPT_SETS = Kind(
 POOLS = Kind(
     what="pool",
     model=Pool,
-    page=lambda row: reverse("pools:pool", args=[row.pk]),
-    listed=lambda row: reverse("pools:pools"),
+    page="pools:pool",
+    listed="pools:pools",
     obstacles=_stands_on_pool,
     goes=_goes_with_pool,
     rows=lambda row: row.completions.count(),

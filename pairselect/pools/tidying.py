@@ -62,17 +62,27 @@ class Kind(Generic[M]):
 
     what: str  # in addresses
     model: type[M]
-    page: Callable[[M], str]  # the address of its page
-    listed: Callable[[M], str]  # where one is led when it is gone
+    page: str  # the name of its page's address, which takes its id
+    listed: str  # of that where one is led when it is gone
     obstacles: Callable[[M], list[Obstacle]]
     goes: Callable[[M], list[str]]  # what is deleted with it, in words
     rows: Callable[[M], int]  # about how many rows that is
     delete: Callable[[M, JobProgress | None], None]  # raises StillNeeded
-    has_name: bool = True  # else it can only be deleted
+    shown_with: str = ""  # the row whose page it is; it has no name then, and is only deleted
+
+    @property
+    def has_name(self) -> bool:
+        return not self.shown_with
 
     @property
     def job(self) -> str:
         return f"{DELETES}{self.what.replace('-', '_')}"
+
+    def page_of(self, row: M) -> str:
+        return reverse(self.page, args=[getattr(row, self.shown_with or "pk")])
+
+    def list_of(self, row: M) -> str:
+        return reverse(self.listed) if self.has_name else self.page_of(row)
 
 
 def rename(row: models.Model, name: str) -> None:

@@ -5,7 +5,7 @@ from uuid import uuid4
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from annotate.models import Campaign, Comparison, Gold, Judgement, Machine
+from annotate.models import Assignment, Campaign, Comparison, Gold, Judgement, Machine
 from pairselect.designs.models import SelectedPair
 
 Kind = Comparison.Kind
@@ -66,7 +66,8 @@ def decide(campaign: Campaign, person: User, pair: SelectedPair, answer: str) ->
 
 def make_machine(campaign: Campaign, name: str = "judge") -> User:
     user = User.objects.create_user(name)
-    campaign.machines.add(Machine.objects.create(user=user))
+    machine = Machine.objects.create(user=user)
+    Assignment.objects.create(campaign=campaign, machine=machine)
     return user
 
 

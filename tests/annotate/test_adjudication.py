@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -214,6 +215,48 @@ def test_two_last_labels_at_once_ask_for_their_pair(people: People) -> None:
     assert asked(campaign) == list(range(8))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_rule_that_changes_while_people_revise_loses_nothing(people: People) -> None:
+    """On Postgres the rows that are made, and the pairs that are locked, wait for each other."""
+    campaign = disputed(people, prompts=30)
+    given = []
+    for _ in range(30):
+        say(campaign, people.anna, "first")
+        given.append(say(campaign, people.ben, "second"))
+    campaign.comparisons.filter(kind=Kind.ADJUDICATION).delete()
+    errors: list[BaseException] = []
+    together = threading.Barrier(3)
+
+    def change() -> None:
+        for rule in ("any", "never", "split", "any") * 4:
+            now = Campaign.objects.get(pk=campaign.pk)
+            change_adjudication(now, adjudicate=rule, adjudicators=[people.admin])
+
+    def think_again(answers: list[Judgement]) -> None:
+        for judgement in answers:
+            for choice in ("tie", "left", "both_bad"):
+                judgement = revise(judgement, choice)
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            together.wait(timeout=30)
+            work()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    works = (change, partial(think_again, given[:15]), partial(think_again, given[15:]))
+    threads = [threading.Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    settle_all(Campaign.objects.get(pk=campaign.pk))
+    assert asked(campaign) == list(range(30))
+
+
 # Who decides
 
 
@@ -274,6 +317,19 @@ def test_an_undone_decision_is_asked_for_again(people: People) -> None:
     again = next_comparison(campaign, people.admin, adjudicating=True)
     assert again is not None
     assert again.pk == decided.comparison_id
+
+
+def test_what_is_passed_on_after_the_dispute_has_ended_is_asked_of_nobody(people: People) -> None:
+    campaign = disputed(people, prompts=1)
+    campaign.adjudicators.add(people.stranger)
+    say(campaign, people.anna, "first")
+    given = say(campaign, people.ben, "second")
+    decided = decide(campaign, people.admin, "left")
+    revise(given, "left" if given.choice == "right" else "right")  # both say the first now
+    revise(decided, "skip", skip_reason="other")
+    assert asked(campaign) == []
+    assert next_comparison(campaign, people.stranger, adjudicating=True) is None
+    assert standing_of(campaign).waiting == 0
 
 
 # What it is not

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from annotate.answering import Details
 from annotate.guidelines import change_guidelines
@@ -69,6 +70,27 @@ def test_an_adjudicator_works_through_a_queue_of_their_own(
     assert list(kinds) == ["adjudication"] * 3
     history = text(admin, f"/work/{campaign.pk}/disagreements/history/")
     assert history.count(">Revise</a>") == 3
+
+
+def test_an_admin_who_decides_has_a_way_to_it_on_every_page(
+    campaign: Campaign, admin: Client, people: People
+) -> None:
+    link = '<a href="/work/">Work</a>'
+    with CaptureQueriesContext(connection) as with_it:
+        assert link in text(admin, "/people/")
+    assert '<a href="/work/" aria-current="page">Work</a>' in text(admin, "/work/")
+    Campaign.objects.update(closed_at=timezone.now())
+    with CaptureQueriesContext(connection) as without:
+        assert link not in text(admin, "/people/")
+    assert len(with_it) == len(without)
+    assert text(people.client(people.anna), "/work/").count(">Work</a>") == 1
+
+
+def test_everybody_finds_tokens_and_the_reference(people: People) -> None:
+    for person in (people.admin, people.anna):
+        page = text(people.client(person), "/settings/")
+        assert 'href="/people/tokens/">Your tokens</a>' in page
+        assert 'href="/api/">API reference</a>' in page
 
 
 def test_the_labels_given_are_folded_and_without_names(campaign: Campaign, admin: Client) -> None:

@@ -36,7 +36,7 @@ def test_a_machine_is_added_and_asked(campaign: Campaign, people: People) -> Non
     assert assignment.machine.instructions == "Mind\nthe units."
     assert (assignment.pairs, assignment.labelled_only) == (2, True)
     assert assignment.created_by == assignment.machine.created_by == people.admin
-    assert list(campaign.machines.all()) == [assignment.machine]
+    assert assignment.campaign == campaign
     job = Job.objects.get()
     assert (job.kind, job.subject_id, job.created_by) == (
         "judge_campaign",

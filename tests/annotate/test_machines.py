@@ -446,7 +446,7 @@ def test_a_machine_without_answers_can_be_taken_out(campaign: Campaign) -> None:
     lay_out(assignment)
     take_out(assignment)
     assert not Comparison.objects.filter(kind="machine").exists()
-    assert not campaign.machines.exists()
+    assert not campaign.assignments.exists()
 
 
 def test_answers_are_kept_with_their_machine(campaign: Campaign, server: Misbehaving) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from annotate.quality.texts import markdown_elements, read_texts
-from pairselect.pools.models import Completion
+from pairselect.pools.models import Completion, Prompt
 from tests.annotate.saying import pairs_of
 from tests.conftest import People, make_campaign
 
@@ -55,3 +55,15 @@ def test_differences_are_first_less_second(people: People) -> None:
     assert found.markdown.tolist() == [1, 0]
     assert found.log_length == pytest.approx([np.log2(11 / 5), -2.0])
     assert len(read_texts(np.zeros(0, dtype=np.int64)).pair_ids) == 0
+
+
+def test_equal_prompts_are_one(people: People) -> None:
+    campaign = make_campaign(people.anna, prompts=3)
+    one, two, three = pairs_of(campaign)
+    same = [{"role": "user", "content": "Say  it"}]
+    Prompt.objects.filter(pk=one.prompt_id).update(messages=same)
+    Prompt.objects.filter(pk=three.prompt_id).update(
+        messages=[{"role": "user", "content": "say it "}]
+    )
+    found = read_texts(np.array([one.pk, two.pk, three.pk]))
+    assert found.prompt_ids.tolist() == [one.prompt_id, two.prompt_id, one.prompt_id]

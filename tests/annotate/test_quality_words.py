@@ -94,7 +94,9 @@ def test_it_says_whether_the_design_wins(difference: EstimateFacts, said: str) -
     learning["contrast"]["difference"] = difference
     assert said in contrast_sentence(learning)
     learning["contrast"] = None
-    assert "Without a random control" in contrast_sentence(learning)
+    assert "Too few of these labels are on designed pairs" in contrast_sentence(learning)
+    learning["judged_by_control"] = False
+    assert "Without a random control of 60 labels" in contrast_sentence(learning)
 
 
 def test_numbers_are_written_short() -> None:

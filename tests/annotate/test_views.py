@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -96,11 +97,23 @@ def test_an_answer_is_stored_and_leads_on(
     assert "Question number 1?" in page_of(anna, campaign)
 
 
+def test_nobody_is_paid_for_more_time_than_there_was(people: People) -> None:
+    campaign = make_campaign(people.anna)
+    client = people.client(people.anna)
+    page = page_of(client, campaign)
+    Comparison.objects.update(claimed_at=timezone.now() - timedelta(minutes=1))
+    assert post(client, page, "left", seconds="90000", active_seconds="90000").status_code == 302
+    stored = Judgement.objects.get()
+    assert 60 <= stored.seconds < 120
+    assert stored.active_seconds == stored.seconds
+
+
 def test_all_that_is_asked_is_stored(people: People) -> None:
     campaign = make_campaign(people.anna, strengths=3, criteria=["Truth", "Tone"], edits=True)
     change_guidelines(campaign, "Be kind.")
     client = people.client(people.anna)
     page = page_of(client, campaign)
+    Comparison.objects.update(claimed_at=timezone.now() - timedelta(minutes=1))
     sent = {
         criterion_field("Truth"): "left",
         criterion_field("Tone"): "same",

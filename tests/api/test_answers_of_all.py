@@ -1,9 +1,12 @@
 """What all operations share: one shape of errors, pages of lists, the document, idempotency."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
+from django.http import HttpResponse
 from django.test import Client
 
 from annotate.models import Campaign, Export
@@ -59,6 +62,37 @@ def test_a_bad_request_is_told_which_part_is_wrong(body: Any, field: str, admin:
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"prompt_set": "pool", "name": "\\ud800"}',  # half a character
+        b'{"prompt_set": "pool", "name": "x", "top_p": NaN}',
+        b'{"prompt_set": "pool", "name": "x", "top_p": Infinity}',
+        b"[" * 100_000,
+        b"1" * 6000,
+    ],
+)
+def test_what_is_no_json_is_told_to_be_unreadable(body: bytes, admin: Program) -> None:
+    make_pool()
+    status, error = admin.refused("POST", "pools", body)
+    assert (status, error["code"]) in ((400, "unreadable"), (422, "invalid"))
+    assert Pool.objects.count() == 1
+
+
+def test_a_body_that_is_too_large_is_told_so(admin: Program) -> None:
+    body = {"prompt_set": "pool", "name": "x", "system_prompts": ["x" * 3_000_000]}
+    status, error = admin.refused("POST", "pools", body)
+    assert (status, error["code"]) == (413, "too_large")
+
+
+def test_what_a_database_cannot_hold_is_the_request_s_fault(admin: Program) -> None:
+    """Postgres has no NUL in its texts; SQLite finds nothing of such a name."""
+    assert admin.refused("POST", "pools", {"prompt_set": "\0", "name": "x"})[0] == 422
+    body = {"annotators": ["\0"]}
+    assert admin.refused("PATCH", f"campaigns/{make_campaign().pk}", body)[0] == 422
+    assert admin.ask("GET", "jobs?kind=%00").status_code in (200, 422)
+
+
 def test_a_name_with_other_settings_is_refused(admin: Program) -> None:
     make_pool()
     body = {"prompt_set": "pool", "name": "more", "completions": 4}
@@ -72,6 +106,30 @@ def test_a_name_with_other_settings_is_refused(admin: Program) -> None:
     assert Job.objects.count() == 3
     status, error = admin.refused("POST", "pools", body | {"completions": 5})
     assert (status, error["code"], error["field"]) == (409, "name_refused", "name")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_request_twice_at_once_makes_one(admin: Program) -> None:
+    make_pool()
+    body = {"prompt_set": "pool", "name": "more", "completions": 4}
+    answers: list[HttpResponse] = []
+    together = threading.Barrier(3)
+
+    def send() -> None:
+        try:
+            together.wait(timeout=30)
+            answers.append(admin.ask("POST", "pools", body))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {one.status_code for one in answers} <= {200, 201}
+    assert [one.json()["id"] for one in answers] == [Pool.objects.get(name="more").pk] * 3
+    assert Job.objects.count() == 3
 
 
 def test_sentences_are_english_whatever_the_browser_speaks(people: People, admin: Program) -> None:
@@ -148,6 +206,22 @@ def test_an_export_asked_for_twice_under_one_key_is_made_once(
     assert Export.objects.count() == 1
     assert admin.ask("POST", path, {"format": "trl"}).status_code == 202
     assert Export.objects.count() == 2
+
+
+def test_an_export_whose_job_never_began_begins_when_asked_again(
+    admin: Program, campaign: Campaign, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(campaign, people.anna, "left")
+    path, key = f"campaigns/{campaign.pk}/exports", {"Idempotency-Key": "monday"}
+
+    def dies(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pairselect.api.common.enqueue_in_turn", dies)
+        assert admin.ask("POST", path, {}, **key).status_code == 503
+    assert [job["kind"] for job in admin.post(path, {}, **key)["jobs"]] == ["export_dataset"]
+    assert Export.objects.count() == Job.objects.count() == 1
 
 
 def test_a_job_is_cancelled_and_run_again(admin: Program, campaign: Campaign) -> None:

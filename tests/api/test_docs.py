@@ -31,7 +31,7 @@ TERMINAL = [
 ]
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_python_examples_run(
     live_server: LiveServer,
     settings: Settings,
@@ -57,7 +57,7 @@ def test_the_python_examples_run(
     assert labels.count() == campaign.design.budget == 20
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_terminal_examples_run(live_server: LiveServer, people: People, tmp_path: Path) -> None:
     campaign = make_campaign(people.anna, name="sums", prompts=60)
     give_features(campaign.design.pool)

@@ -1,5 +1,6 @@
 """Comparing by the API: leased, answered once, taken back; as blind as the page."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from annotate.addresses import id_of, word_of
 from annotate.leasing import next_comparison
 from annotate.machines.actions import assign, create_machine
 from annotate.models import Campaign, Comparison, Gold, Judgement
+from annotate.pacing import pace_and_cost
 from annotate.queries import current_labels
 from pairselect.pools.models import Completion
 from tests.annotate.giving import gold_for, repeat
@@ -28,6 +30,7 @@ def say(sheet: dict[str, Any], choice: str, **more: Any) -> dict[str, Any]:
 def test_an_answer_is_stored_as_the_page_would(campaign: Campaign, anna: Program) -> None:
     told = anna.post(f"campaigns/{campaign.pk}/next")
     sheet = told["comparison"]
+    Comparison.objects.update(claimed_at=timezone.now() - timedelta(minutes=1))
     comparison = Comparison.objects.get(pk=id_of(sheet["id"]))
     assert (sheet["left"], sheet["right"]) == (comparison.left_text, comparison.right_text)
     assert sheet["messages"] == comparison.messages
@@ -42,6 +45,19 @@ def test_an_answer_is_stored_as_the_page_would(campaign: Campaign, anna: Program
     assert (stored.annotator.username, stored.comparison_id) == ("anna", comparison.pk)
     assert answered["answer"]["id"] == stored.pk
     assert next_of(anna, campaign)["id"] != sheet["id"]
+
+
+def test_nobody_worked_longer_than_the_comparison_was_theirs(
+    campaign: Campaign, anna: Program
+) -> None:
+    Campaign.objects.update(price=30, priced_by="hour")
+    for more in ({"seconds": 90_000, "active_seconds": 90_000}, {"active_seconds": 90_000}):
+        sheet = next_of(anna, campaign)
+        anna.post(f"campaigns/{campaign.pk}/answers", say(sheet, "left", **more))
+    campaign.refresh_from_db()
+    cost = pace_and_cost(campaign).cost
+    assert cost is not None
+    assert cost.so_far < 1
 
 
 def test_the_same_comparison_comes_until_it_is_answered(campaign: Campaign, anna: Program) -> None:
@@ -207,6 +223,17 @@ def test_a_machine_of_one_s_own_judges(campaign: Campaign, people: People) -> No
     assert known is not None
     body = {"comparison": word_of(known.pk), "lease": str(known.lease), "choice": "left"}
     assert caller.refused("POST", f"campaigns/{campaign.pk}/answers", body)[0] == 422
+
+
+def test_what_a_machine_has_in_hand_counts_and_no_more_comes(campaign: Campaign) -> None:
+    machine = create_machine("own")
+    assign(campaign, machine)
+    caller = program(machine.user, "judge")
+    sheet = next_of(caller, campaign)
+    Campaign.objects.update(archived_at=timezone.now())
+    assert caller.refused("POST", f"campaigns/{campaign.pk}/next")[0] == 404
+    path = f"campaigns/{campaign.pk}/answers"
+    assert caller.post(path, say(sheet, "left"))["outcome"] == "stored"
 
 
 @pytest.mark.parametrize("word", ["", "nothing", "aaaaaaaaaaaaa", "1"])

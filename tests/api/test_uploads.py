@@ -90,6 +90,8 @@ def test_a_packed_pool_of_one_s_own_columns(admin: Program) -> None:
     [
         ("", NDJSON, 422, "name"),
         ("name=%20", NDJSON, 422, "name"),
+        ("name=mine&file_name=..", NDJSON, 422, "file_name"),
+        ("name=mine&file_name=a/", NDJSON, 422, "file_name"),
         ("name=mine", "image/png", 415, ""),
         ("name=mine", "application/x-www-form-urlencoded", 415, ""),
     ],

@@ -54,7 +54,7 @@ def remote(live_server: LiveServer) -> Callable[..., Remote]:
     return person
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_from_a_file_to_a_dataset(remote: Callable[..., Remote], tiny_model: str) -> None:
     admin, maria = remote("ada", "admin"), remote("maria", "annotator")
     rows = [

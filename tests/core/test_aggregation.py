@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 from pairselect.core.aggregation import (
     ABILITY_OF_ALL_SD,
     ABILITY_SD,
-    LEAN_SD,
+    LEFT_SD,
     USUAL_ABILITY,
     _codes,
     _Labels,
@@ -126,8 +126,12 @@ def test_the_maximum_is_that_of_em():
             if_first, if_second = answer - expit(one), answer - expit(two)
             up = np.bincount(annotator, first * if_first - (1 - first) * if_second)
             across = np.bincount(annotator, s * (first * if_first + (1 - first) * if_second))
-            alpha = alpha + 0.01 * (up - (alpha - mean) / ABILITY_SD**2)
-            beta = beta + 0.01 * (across - beta / LEAN_SD**2)
+            share = (expit(alpha + beta) + expit(beta - alpha)) / 2  # prefers the left
+            slope = [expit(u) * expit(-u) / 2 for u in (alpha + beta, beta - alpha)]
+            by_share = logit(share) / LEFT_SD**2 / (share * (1 - share))
+            up = up - (alpha - mean) / ABILITY_SD**2 - by_share * (slope[0] - slope[1])
+            alpha = alpha + 0.01 * up
+            beta = beta + 0.01 * (across - by_share * (slope[0] + slope[1]))
             pull = (alpha.sum() / ABILITY_SD**2) + USUAL_ABILITY / ABILITY_OF_ALL_SD**2
             mean = pull / (4 / ABILITY_SD**2 + 1 / ABILITY_OF_ALL_SD**2)
     assert found.ability == pytest.approx(alpha, abs=1e-3)
@@ -146,6 +150,16 @@ def test_one_answer_a_pair_leaves_the_prior():
     assert found.accuracy[0] == pytest.approx(0.8, abs=1e-3)
     assert found.left_share[0] == pytest.approx(0.5, abs=1e-3)
     assert found.probability == pytest.approx(np.where(answer == 1, 0.8, 0.2), abs=1e-3)
+
+
+@pytest.mark.parametrize("people", [10, 40])
+def test_many_who_lean_are_still_believed_as_people_usually_are(people):
+    """With one answer a pair a smaller ability would explain each lean by a smaller one."""
+    leans = np.linspace(-0.5, 0.5, people)
+    wins, *labels = simulate(300 * people, 1, np.full(people, 0.8), leans=leans)
+    found = aggregate_labels(*labels)
+    assert found.accuracy == pytest.approx(np.full(people, 0.8), abs=0.03)
+    assert calibration_error(found.probability, wins) < 0.04
 
 
 def test_a_lean_is_seen_with_one_answer_a_pair():

@@ -1,5 +1,7 @@
 """Agreement: worked by hand, against the package krippendorff, against resampling by hand."""
 
+import tracemalloc
+
 import krippendorff
 import numpy as np
 import pytest
@@ -99,6 +101,18 @@ def test_a_persons_own_second_label_is_nobody_elses():
     found = agreement_with_others([0, 0, 0], [0, 0, 1], [1, 1, 1])
     assert found[0].value == 1.0
     assert agreement_with_others([0, 0], [0, 0], [1, 1]) == [None]
+
+
+def test_many_people_and_many_units_take_little_memory():
+    """No table of people by units: that of 1,000,000 labels by 300 people is of 1.2 GB."""
+    draws = rng()
+    unit, person = np.repeat(np.arange(50_000), 2), draws.integers(0, 400, 100_000)
+    tracemalloc.start()
+    found = agreement_with_others(unit, person, draws.integers(0, 4, 100_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 400
+    assert peak < 30e6
 
 
 def test_kappa_of_a_table_worked_by_hand():

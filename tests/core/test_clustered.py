@@ -66,13 +66,32 @@ def test_nothing_tried():
 def test_a_mean_of_single_values_has_the_usual_error():
     x = np.array([0.1, -0.3, 0.5, 0.2, 0.0])
     found = clustered_mean(x, range(5))
-    reach = 1.959964 * x.std(ddof=1) / np.sqrt(5)
+    reach = 2.776445 * x.std(ddof=1) / np.sqrt(5)  # Student's, 4 degrees of freedom
     assert (found.low, found.value, found.high) == pytest.approx(
         (x.mean() - reach, x.mean(), x.mean() + reach)
     )
     doubled = clustered_mean(np.repeat(x, 2), np.repeat(range(5), 2))
     assert doubled.low == pytest.approx(found.low)
     assert clustered_mean([1.0, 2.0], [0, 0]) is None
+
+
+@pytest.mark.parametrize("clusters", [3, 8])
+def test_a_mean_over_few_clusters_is_covered(clusters):
+    rng, covered = np.random.default_rng(0), 0
+    groups = np.repeat(np.arange(clusters), 5)
+    for _ in range(1000):
+        values = rng.normal(size=clusters)[groups] + rng.normal(size=groups.size)
+        found = clustered_mean(values, groups)
+        covered += found.low <= 0 <= found.high
+    assert 0.93 <= covered / 1000 <= 0.97
+
+
+def test_a_coefficient_over_few_clusters_is_as_unsure_as_they_are_few():
+    x, y = logistic_data(n=60)
+    found = clustered_logistic(x, y, np.arange(60) % 6)
+    reach = 2.570582 * np.sqrt(found.covariance[0, 0])  # Student's, 5 degrees of freedom
+    logits = [np.log(p / (1 - p)) for p in (found.share(0).low, found.share(0).high)]
+    assert logits == pytest.approx([found.coefficients[0] - reach, found.coefficients[0] + reach])
 
 
 def logistic_data(seed=0, n=400):

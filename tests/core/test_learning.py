@@ -113,6 +113,29 @@ def test_a_small_control_is_judged_by_all():
     assert learn(pool, pairs, preferred, np.arange(200) < FEWEST_CONTROL).judged_by_control
 
 
+def test_a_design_is_not_judged_on_pairs_of_its_own_kind():
+    pool, pairs, preferred, _ = make(400, strength=0.5)
+    found = learn(pool, pairs, preferred, np.arange(400) < FEWEST_CONTROL - 1)
+    assert not found.judged_by_control
+    assert (found.designed, found.control, found.contrast) == ((), (), None)
+    assert learn(pool, pairs, preferred, np.arange(400) < 120).contrast is not None
+
+
+def test_equal_prompts_are_held_out_together():
+    """Each prompt stands twice in the pool, and its own features tell nothing of other prompts."""
+    pool, pairs, _, control = make(600, strength=1.0, prompts=120, d=60)
+    twin = np.repeat(np.arange(120) % 60, 6)
+    features = np.where(twin[:, None] == np.arange(60), pool.centred, 0.0)
+    u = features[pairs[:, 0]].sum(axis=1) - features[pairs[:, 1]].sum(axis=1)
+    data = CandidatePool(features, pool.prompt_of_row), pairs, (u > 0).astype(float), control
+    prompt = twin[pairs[:, 0]]
+    leaking = learn(*data).everything[-1].accuracy
+    held_out = learning_curve(*data, rng=np.random.default_rng(1), prompt=prompt)
+    assert leaking.low > 0.7
+    assert held_out.everything[-1].accuracy.value == pytest.approx(0.5, abs=0.06)
+    assert held_out.prompts == len(np.unique(prompt[control]))
+
+
 def test_ties_teach_and_do_not_judge():
     pool, pairs, preferred, control = make(400, strength=1.0, ties=0.4)
     found = learn(pool, pairs, preferred, control)

@@ -112,6 +112,30 @@ def test_what_is_wrong_is_one_sentence_at_its_field(
     assert said(form(**fields)) == refused
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"unit": "labels", "budget": "500", "money": "0", "price": "two", "hours": "-1"},
+        MONEY | {"budget": "0", "hours": "0", "seconds_per_label": "0"},
+        HOURS | {"budget": "1.5", "money": "nan", "price": "0", "seconds_per_label": "144"},
+    ],
+)
+def test_what_was_typed_for_another_unit_is_out_of_sight_and_no_matter(
+    fields: dict[str, str],
+) -> None:
+    found = form(**fields)
+    assert found.is_valid(), found.errors
+    assert found.cleaned_data == {"budget": 500}
+
+
+def test_a_browser_holds_no_form_back_for_a_field_that_it_hides() -> None:
+    for name in ("budget", "money", "price", "hours", "seconds_per_label"):
+        shown = str(form()[name])
+        assert 'type="number"' in shown
+        assert " min=" not in shown
+        assert " max=" not in shown
+
+
 # The measured pace
 
 

@@ -101,7 +101,9 @@ def create(request: HttpRequest, campaign_id: Id, body: ExportInput) -> Status[E
 
     export, is_new = once(request, _exports().filter(campaign=campaign), make)
     work = [("export_dataset", export.pk)]
-    jobs = begin(work, request) if is_new else jobs_of(work)
+    jobs = jobs_of(work)
+    if not jobs and export.completed_at is None:  # new, or broken off before its job was there
+        jobs = begin(work, request)
     return Status(202 if is_new else 200, ExportBegun(**export_summary(export), jobs=jobs))
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from annotate.addresses import id_of, word_of
-from annotate.answering import Outcome, answer, undo
+from annotate.answering import Outcome, answer, in_time, undo
 from annotate.forms.answers import AnswerForm, criterion_field
 from annotate.leasing import next_comparison
 from annotate.machines.actions import MachineRefused
@@ -150,7 +150,8 @@ def give_answer(request: HttpRequest, campaign_id: Id, body: AnswerInput) -> Ans
     form = _form(campaign, body)
     comparison = get_object_or_404(campaign.comparisons, pk=comparison_id)
     choice, _strength = form.cleaned_data["choice"]
-    outcome = answer(comparison, judge, choice=choice, lease=body.lease, details=form.details())
+    details = in_time(form.details(), comparison)
+    outcome = answer(comparison, judge, choice=choice, lease=body.lease, details=details)
     _check(outcome)
     stored = Judgement.objects.select_related("edit", "comparison__gold").get(lease=body.lease)
     return Answered(
@@ -255,8 +256,9 @@ def _machine(judge: User) -> Machine | None:
 
 
 def _campaign_of(machine: Machine, campaign_id: int) -> Campaign:
-    open_ones = Campaign.objects.filter(closed_at__isnull=True, paused_at__isnull=True)
-    return get_object_or_404(open_ones, pk=campaign_id, machines=machine)
+    """Pausing and closing are for people: a machine is asked as long as there is a campaign."""
+    campaigns = Campaign.objects.filter(archived_at__isnull=True)
+    return get_object_or_404(campaigns, pk=campaign_id, assignments__machine=machine)
 
 
 def _next_of_machine(campaign_id: int, machine: Machine) -> Next:
@@ -289,7 +291,7 @@ def _next_of_machine(campaign_id: int, machine: Machine) -> Next:
 def _answered_by_machine(
     campaign_id: int, machine: Machine, comparison_id: int, body: AnswerInput
 ) -> Answered:
-    campaign = _campaign_of(machine, campaign_id)
+    campaign = get_object_or_404(Campaign, pk=campaign_id, assignments__machine=machine)
     shown = campaign.guidelines.filter(pk=body.guideline).first() if body.guideline else None
     try:
         outcome = machine_answer(

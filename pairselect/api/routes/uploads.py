@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import StopUpload
 from django.http import HttpRequest
@@ -191,7 +192,10 @@ def _body(
             415,
             f"Send a form, or the file itself as one of {', '.join(TYPES)}.",
         )
-    handler.new_file("file", file_name or TYPES[content_type], content_type, None, None)
+    try:
+        handler.new_file("file", file_name or TYPES[content_type], content_type, None, None)
+    except SuspiciousFileOperation:
+        raise ApiError(422, "That is no file's name.", field="file_name") from None
     size = 0
     try:
         while chunk := request.read(CHUNK):

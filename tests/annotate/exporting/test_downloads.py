@@ -51,6 +51,7 @@ def test_a_file_comes_whole_under_a_safe_name(admin: Client, made: Export) -> No
     ("wanted", "start", "end"),
     [
         ("bytes=0-0", 0, 1),
+        ("Bytes=0-0", 0, 1),
         ("bytes=5-9", 5, 10),
         ("bytes=7-", 7, None),
         ("bytes=-4", -4, None),
@@ -72,7 +73,8 @@ def test_a_range_is_that_part(
 
 
 @pytest.mark.parametrize(
-    "wanted", ["bytes=9-5", "bytes=0-1,4-5", "lines=1-2", "bytes=x-", "bytes=-"]
+    "wanted",
+    ["bytes=9-5", "bytes=0-1,4-5", "lines=1-2", "bytes=x-", "bytes=-", f"bytes={'9' * 5000}-"],
 )
 def test_a_range_that_cannot_be_read_is_answered_with_all(
     admin: Client, made: Export, wanted: str
@@ -124,6 +126,17 @@ def test_all_comes_as_one_archive(admin: Client, made: Export, tmp_path: Path) -
         there = (tmp_path / top / one["name"]).read_bytes()
         assert there == (export_folder(made) / one["name"]).read_bytes()
     assert content == body(admin.get(f"/exports/{made.pk}/"))  # or it could not be resumed
+
+
+def test_a_renamed_campaigns_archive_is_another_version(admin: Client, made: Export) -> None:
+    """Its folder is named after the campaign: the rest of one archive does not fit the other."""
+    before = admin.get(f"/exports/{made.pk}/")
+    content = body(before)
+    Campaign.objects.filter(pk=made.campaign_id).update(name="A longer name than before")
+    headers = {"range": "bytes=100-", "if-range": before["ETag"]}
+    after = admin.get(f"/exports/{made.pk}/", headers=headers)
+    assert after.status_code == 200
+    assert body(after) != content
 
 
 def test_an_archive_beyond_4_gib_is_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.core.management import CommandError, call_command
 
 from annotate.exporting.checking import alternating, conversation
@@ -16,9 +17,11 @@ from annotate.exporting.options import Options
 from annotate.exporting.writing import WrongType, check_types
 from annotate.guidelines import change_guidelines
 from annotate.models import Campaign, Export, Judgement
+from annotate.quality.answers import Kind, read_answers
+from annotate.quality.reliance import consistency, gold_facts
 from pairselect.jobs.progress import JobError
 from tests.annotate.exported import export, file_of, rows_of
-from tests.annotate.giving import answer_next, gold_for, onboard, repeat, revise
+from tests.annotate.giving import answer_next, gold_for, onboard, prefer, repeat, revise
 from tests.conftest import NoProgress, People, give, make_campaign
 
 
@@ -71,9 +74,9 @@ def test_the_folder_has_rows_extras_card_report_and_sums(full: Campaign) -> None
     assert {row["metadata"]["prompt_id"] for row in train}.isdisjoint(
         row["metadata"]["prompt_id"] for row in test
     )
-    for name in ("ties.jsonl", "both_bad.jsonl"):
-        (row,) = file_of(made, name)
-        assert row["metadata"]["split"] in ("train", "test")
+    for name, split in (("ties", "train"), ("both_bad", "train")):
+        (row,) = file_of(made, f"{name}.jsonl")
+        assert row["metadata"]["split"] == split
         assert row["first"] != row["second"]
     assert not list(folder.parent.glob("*.part"))
 
@@ -180,7 +183,36 @@ def test_load_dataset_takes_the_folder_as_it_is(
     assert sorted(rows, key=key) == sorted(rows_of(full), key=key)
     for name, number in (("ties", 1), ("both_bad", 1), ("edits", 2), ("judgements", 12)):
         extra = datasets.load_dataset(folder, name, cache_dir=cache)
-        assert extra["train"].num_rows == number
+        assert sum(part.num_rows for part in extra.values()) == number
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_prompt_is_on_both_sides_of_any_file(full: Campaign, seed: int) -> None:
+    made = export(full, test_share=0.5, seed=seed)
+    sides: dict[str, set[str]] = {"train": set(), "test": set()}
+    for one in made.files:
+        name = one["name"].removesuffix(".jsonl")
+        if one["rows"] is None or name == "judgements":
+            continue
+        assert one["rows"]
+        in_test = name == "test" or name.endswith("_test")
+        rows = file_of(made, one["name"])
+        sides["test" if in_test else "train"] |= {row["metadata"]["prompt_id"] for row in rows}
+    assert sides["train"].isdisjoint(sides["test"])
+    edits = [one for one in made.files if one["name"].startswith("edits")]
+    assert sum(one["rows"] for one in edits) == 2
+
+
+def test_a_further_file_without_rows_is_not_made(people: People) -> None:
+    """An edit that is what it was made from is none."""
+    campaign = make_campaign(people.anna, prompts=2, edits=True)
+    give(campaign, people.anna, "left")
+    judgement = answer_next(campaign, people.anna, "left", edit="Better", edit_of="left")
+    judgement.edit.text = judgement.comparison.left_text
+    judgement.edit.save()
+    made = export(campaign)
+    assert not [one for one in made.files if one["name"].startswith("edits")]
+    assert not (export_folder(made) / "edits.jsonl").exists()
 
 
 def test_only_the_extras_that_were_asked_for_and_have_rows(people: People) -> None:
@@ -280,6 +312,39 @@ def test_a_name_is_no_markup_in_the_words(people: People) -> None:
     card, words = (folder / "README.md").read_text(), (folder / "acceptance.md").read_text()
     assert "\n# a \\`b\\` \\| \\<c\\> \\# “d”: \\[e\\]\\\\\n" in card
     assert "<c>" not in words
+
+
+def test_the_cards_front_matter_is_yaml_whatever_the_name(people: People) -> None:
+    name = '“a”: - "b" #c \\ {d} 😀'
+    campaign = make_campaign(people.anna, name=name)
+    give(campaign, people.anna, "left")
+    text = (export_folder(export(campaign)) / "README.md").read_text()
+    assert yaml.safe_load(text.split("---\n")[1])["pretty_name"] == name
+
+
+def test_the_report_and_the_quality_page_say_the_same(people: People) -> None:
+    """Ben is wrong on every gold pair and contradicts himself, Anna never: two people, not 12."""
+    campaign = make_campaign(people.anna, people.ben, prompts=16)
+    for person, is_right in ((people.anna, True), (people.ben, False)):
+        for _ in range(6):
+            repeat(prefer(campaign, person, first=True))
+            prefer(campaign, person, first=is_right)
+            gold_for(campaign, person)
+            prefer(campaign, person, first=is_right)
+    report = export(campaign).report
+    for name, found in (
+        ("gold", gold_facts(read_answers([campaign], Kind.GOLD))),
+        (
+            "consistency",
+            consistency(
+                read_answers([campaign], Kind.LABEL), read_answers([campaign], Kind.REPEAT)
+            ),
+        ),
+    ):
+        assert found is not None
+        assert found["high"] - found["low"] > 0.7
+        for part in ("count", "total", "low", "high"):
+            assert report[name][part] == pytest.approx(found[part]), name
 
 
 def test_the_command_makes_the_same_folder(full: Campaign, tmp_path: Path, capsys: Any) -> None:
