@@ -9,6 +9,10 @@ def main() -> None:
     # NumPy and SciPy each bring a BLAS with threads of its own. Two such pools waiting for each
     # other on two cores made a 128 × 128 Cholesky factorisation a thousand times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # torch's threads wait for each other several thousand times a second, spinning. Where others
+    # want the cores too, as a web server beside its worker does, each wait then lasts a time slice:
+    # a model on two busy cores ran at a ninth of its speed. Asleep they cost a tenth when idle.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pairselect.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -7,6 +7,7 @@ the dispute before anybody has decided, it leaves the queue, and comes back with
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -84,19 +85,19 @@ def settle(comparison: Comparison) -> None:
     """
     campaign = comparison.campaign
     if comparison.kind == Kind.ADJUDICATION and comparison.labelled_at is None:
-        if not disputed(campaign).filter(pair=comparison.pair_id).exists():
+        rule = _rule_of(campaign)
+        if not disputed(campaign, adjudicate=rule).filter(pair=comparison.pair_id).exists():
             _spare(campaign.comparisons.filter(pk=comparison.pk, lease__isnull=True))
         return
-    if (
-        comparison.kind != Kind.LABEL
-        or campaign.adjudicate == Adjudicate.NEVER
-        or campaign.labels_per_pair == 1
-    ):
+    if comparison.kind != Kind.LABEL or campaign.labels_per_pair == 1:
         return
     # Not against rows that refer to the pair: one that `settle_all` makes would wait for this
     # lock, and this one for that row.
     pair = SelectedPair.objects.select_for_update(no_key=True).get(pk=comparison.designed.pk)
-    if disputed(campaign).filter(pair=pair.pk).exists():
+    rule = _rule_of(campaign)  # only now: see `_settle_after`
+    if rule == Adjudicate.NEVER:
+        return
+    if disputed(campaign, adjudicate=rule).filter(pair=pair.pk).exists():
         _ask(campaign, {pair.pk: comparison.position})
     else:
         _spare(campaign.comparisons.filter(pair=pair))
@@ -105,7 +106,7 @@ def settle(comparison: Comparison) -> None:
 def settle_all(campaign: Campaign) -> None:
     """The same for every pair, after the campaign's rule was changed; idempotent."""
     with transaction.atomic():
-        Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+        campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
         wanted = {row["pair"] for row in disputed(campaign)}
         rows = campaign.comparisons.filter(kind=Kind.LABEL, slot=0)
         places = rows.values_list("pair", "position").iterator(chunk_size=2000)
@@ -114,6 +115,25 @@ def settle_all(campaign: Campaign) -> None:
         ended = [pk for pk, pair in waiting.values_list("pk", "pair") if pair not in wanted]
         for start in range(0, len(ended), 500):
             _spare(campaign.comparisons.filter(pk__in=ended[start : start + 500]))
+
+
+def _rule_of(campaign: Campaign) -> str:
+    """As it is stored: whoever read the campaign may have done so before it was changed."""
+    return Campaign.objects.values_list("adjudicate", flat=True).get(pk=campaign.pk)
+
+
+def _settle_after(campaign: Campaign) -> None:
+    """Once a rule holds for all: labels that were being stored meanwhile may not have known it.
+
+    Each holds its pair's lock from before it read the rule until it is stored. So whoever holds
+    one now is waited for, and whoever comes later finds the rule.
+    """
+    with transaction.atomic():
+        pairs = SelectedPair.objects.select_for_update(no_key=True).filter(
+            design=campaign.design_id
+        )
+        list(pairs.order_by("pk").values_list("pk"))
+    settle_all(campaign)
 
 
 def _ask(campaign: Campaign, pairs: dict[int, int]) -> None:
@@ -158,6 +178,8 @@ def change_adjudication(
         campaign.save(update_fields=["adjudicate"])
         campaign.adjudicators.set(adjudicators)
         settle_all(campaign)
+        if adjudicate != Adjudicate.NEVER and campaign.labels_per_pair > 1:
+            transaction.on_commit(partial(_settle_after, campaign))
 
 
 @dataclass(frozen=True)

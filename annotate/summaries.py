@@ -38,7 +38,7 @@ class CampaignSummary(TypedDict):
     id: int
     name: str
     design: Reference
-    state: str  # opening, open, paused or closed
+    state: str  # opening, open, paused, closed or archived
     labels: int  # comparisons that have one
     wanted: int  # comparisons that are to get one
     labels_per_pair: int
@@ -163,6 +163,8 @@ def campaign_reference(campaign: Campaign) -> Reference:
 
 
 def state_of(campaign: Campaign) -> str:
+    if campaign.archived_at is not None:
+        return "archived"
     if campaign.opened_at is None:
         return "opening"
     if campaign.closed_at is not None:

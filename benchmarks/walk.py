@@ -206,7 +206,7 @@ class Walk:
         self.admin.fill("[name=name]", "First choice")
         self.admin.fill("[name=budget]", str(self.options.budget))
         self.press("Predict")
-        self.until("h2:text-is('Strategies side by side')")
+        self.until("h3:text-is('Strategies side by side')")
         self.picture("predicted")
         self.admin.get_by_role("button", name="Choose", exact=True).first.click()
         self.until("h2:text-is('Receipt')")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotate.models import Campaign, Comparison, Export
+from annotate.queries import last_changes
 from pairselect.designs.models import Design
 from pairselect.jobs.models import Job
 from pairselect.jobs.queries import last_jobs
@@ -78,6 +79,7 @@ class _Facts:
     completions: dict[int, int]
     labels: dict[int, dict[str, Any]]
     exports: dict[int, Export] = field(default_factory=dict)
+    changes: dict[int, datetime] = field(default_factory=dict)  # since the first of the exports
 
 
 def projects() -> list[Project]:
@@ -132,11 +134,14 @@ def _facts_of(ways: Iterable[_Way]) -> _Facts:
         .annotate(total=Count("pk"), labelled=Count("pk", filter=there), last=Max("labelled_at"))
     )
     exports = Export.objects.filter(campaign__in=campaigns, completed_at__isnull=False)
+    last = {one.campaign_id: one for one in exports.order_by("pk")}
+    since = min((one.created_at for one in last.values()), default=None)
     return _Facts(
         jobs=last_jobs(asked),
         completions=dict(completions.values_list("pool").annotate(Count("pk"))),
         labels={row["campaign"]: row for row in counts},
-        exports={one.campaign_id: one for one in exports.order_by("pk")},
+        exports=last,
+        changes=last_changes(last, since=since) if since else {},
     )
 
 
@@ -222,7 +227,7 @@ def _export(way: _Way, facts: _Facts) -> Step:
     is_over = labels is not None and (labels["labelled"] == labels["total"] or one.closed_at)
     if last is None or last.completed_at is None:
         return _to_come(title, _("Export"), url, bool(is_over and labels and labels["labelled"]))
-    if is_over and labels and labels["last"] and labels["last"] > last.created_at:
+    if is_over and facts.changes.get(one.pk, last.created_at) > last.created_at:
         return _to_come(title, _("Export again"), url, True)
     number = last.row_count or 0
     words = ngettext("%(number)s row, %(when)s", "%(number)s rows, %(when)s", number)

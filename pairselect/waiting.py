@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Window
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Comparison, Export, Flag, Gold
+from annotate.queries import last_changes
 from pairselect.designs.models import Design
 from pairselect.jobs.models import Job
 from pairselect.jobs.registry import SubjectFacts, get_kind
@@ -235,13 +236,8 @@ def _to_export() -> Waiting | None:
     rows = Campaign.objects.filter(~_unlabelled(), opened_at__isnull=False, archived_at=None)
     found = list(rows.order_by("-pk").annotate(last=last).values_list("pk", "name", "last"))
     # What was exported long ago stays as it is: looking through all labels would take seconds.
-    exported = [pk for pk, _name, at in found if at is not None][:MOST_COMPARED]
-    labels = Comparison.objects.filter(
-        campaign__in=exported,
-        kind=Kind.LABEL,
-        annotator__isnull=False,  # so that one index finds them
-    )
-    newest = dict(labels.order_by().values_list("campaign").annotate(Max("labelled_at")))
+    exported = dict([(pk, at) for pk, _name, at in found if at is not None][:MOST_COMPARED])
+    newest = last_changes(exported, since=min(exported.values())) if exported else {}
     due = [(pk, name) for pk, name, at in found if at is None or newest.get(pk, at) > at]
     if not due:
         return None

@@ -104,7 +104,14 @@ def test_the_picture_names_every_model_that_a_label_stands_on() -> None:
 
 def commands() -> list[tuple[str, str]]:
     found = []
-    for name in ("install.md", "operating.md", "settings.md", "servers.md", "files.md"):
+    for name in (
+        "install.md",
+        "operating.md",
+        "settings.md",
+        "servers.md",
+        "files.md",
+        "tutorial.md",
+    ):
         text = (DOCS / name).read_text()
         for block in re.findall(r"```\n(.*?)```", text, re.DOTALL):
             for line in block.splitlines():
@@ -123,10 +130,12 @@ def test_the_manuals_have_commands() -> None:
     assert len(lines) > 10
 
 
-@pytest.mark.parametrize("name", ["install.md", "operating.md", "settings.md", "data-model.md"])
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
 def test_links_lead_somewhere(name: str) -> None:
     text = (DOCS / name).read_text()
     for address in re.findall(r"\]\(([^)]+)\)", text):
+        if address.startswith("https://"):
+            continue
         file, _, place = address.partition("#")
         target = DOCS / file if file else DOCS / name
         assert target.exists(), address

@@ -10,6 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from annotate.answering import Outcome, answer
+from annotate.leasing import next_comparison
 from annotate.models import Campaign, Comparison, Export, Flag, Gold, Judgement
 from pairselect.designs.models import Plan
 from pairselect.jobs import registry
@@ -17,6 +19,7 @@ from pairselect.jobs.models import Job
 from pairselect.pools.models import Pool, PromptSet, Upload
 from pairselect.projects import Project, projects
 from pairselect.waiting import Waiting, waiting
+from tests.annotate.giving import revise
 from tests.conftest import People, give, make_campaign, make_design, make_pool
 
 
@@ -151,6 +154,74 @@ def test_a_label_after_the_export_waits_for_the_next(people: People) -> None:
     assert judgement is not None
     Comparison.objects.filter(pk=judgement.comparison_id).update(labelled_at=timezone.now())
     assert by_words()["Complete, not exported"].items[0].name == "campaign"
+
+
+def revised(campaign: Campaign, people: People) -> None:
+    revise(Judgement.objects.filter(comparison__campaign=campaign)[0], "right")
+
+
+def decided(campaign: Campaign, people: People) -> None:
+    pair = campaign.design.pairs.first()
+    Comparison.objects.create(campaign=campaign, kind="adjudication", pair=pair, position=0)
+    campaign.adjudicators.add(people.ben)
+    comparison = next_comparison(campaign, people.ben, adjudicating=True)
+    assert comparison is not None
+    assert comparison.lease is not None
+    choice = Judgement.Choice.LEFT
+    assert answer(comparison, people.ben, choice=choice, lease=comparison.lease) is Outcome.STORED
+
+
+def decided_again(campaign: Campaign, people: People) -> None:
+    decision = Judgement.objects.get(comparison__kind="adjudication")
+    revise(decision, "right")
+
+
+def ended_undecided(campaign: Campaign, people: People) -> None:
+    pair = campaign.design.pairs.first()
+    Comparison.objects.create(
+        campaign=campaign, kind="adjudication", pair=pair, position=0, labelled_at=timezone.now()
+    )
+
+
+def asked_of_a_machine(campaign: Campaign, people: People) -> None:
+    Comparison.objects.create(
+        campaign=campaign, kind="machine", pair=campaign.design.pairs.first(), position=0,
+        reserved_for=people.ben, annotator=people.ben, labelled_at=timezone.now(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "is_due"),
+    [
+        (None, revised, True),
+        (None, decided, True),
+        (decided, decided_again, True),
+        (None, ended_undecided, False),
+        (None, asked_of_a_machine, False),
+    ],
+)
+def test_what_an_export_was_made_from_has_changed(
+    people: People,
+    before: Callable[[Campaign, People], None] | None,
+    change: Callable[[Campaign, People], None],
+    is_due: bool,
+) -> None:
+    campaign, other = (make_campaign(people.anna, name=name) for name in ("changed", "same"))
+    for one in (campaign, other):
+        finish(one)
+    if before is not None:
+        before(campaign, people)
+    for one in (campaign, other):
+        export_of(one)
+
+    def due() -> tuple[list[str], list[str]]:
+        waits = by_words().get("Complete, not exported")
+        again = [one.name for one in projects() if one.steps[-1].words == "Export again"]
+        return [item.name for item in waits.items] if waits else [], again
+
+    assert due() == ([], [])
+    change(campaign, people)
+    assert due() == ((["changed"], ["changed"]) if is_due else ([], []))
 
 
 def test_flags_are_counted_for_each_campaign(people: People) -> None:
@@ -363,9 +434,9 @@ def fill(people: People, name: str) -> None:
 
 def test_it_costs_the_same_with_three_of_each(people: People, admin: Client) -> None:
     fill(people, "0")
-    assert queries_of(admin, "/") == 27
-    assert queries_of(admin, "/projects/") == 11
+    assert queries_of(admin, "/") == 30
+    assert queries_of(admin, "/projects/") == 13
     fill(people, "1")
     fill(people, "2")
-    assert queries_of(admin, "/") == 27
-    assert queries_of(admin, "/projects/") == 11
+    assert queries_of(admin, "/") == 30
+    assert queries_of(admin, "/projects/") == 13

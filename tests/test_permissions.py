@@ -1,5 +1,6 @@
 """Every address × everybody. An address that is not in the table fails the test."""
 
+import re
 import uuid
 from collections.abc import Iterator
 
@@ -264,3 +265,6 @@ def test_pages_carry_the_strict_policy(people: People) -> None:
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
+    settled = re.search(r'"attributesToSettle":\[(.*?)\]', response.content.decode())
+    assert settled is not None  # else htmx copies styles too, which the policy forbids
+    assert "style" not in settled[1]

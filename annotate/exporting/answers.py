@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from django.db import connection
 from numpy.typing import NDArray
 
 from annotate.models import Campaign, Comparison, Edit, Flag, Judgement
@@ -19,15 +20,22 @@ Kind = Comparison.Kind
 KINDS = (Kind.LABEL, Kind.ADJUDICATION, Kind.MACHINE)
 CODES = {kind.value: code for code, kind in enumerate(KINDS)}
 LABEL, ADJUDICATION, MACHINE = range(3)
+SAID = {
+    (choice.value, left): code_of(choice, left)
+    for choice in Judgement.Choice
+    for left in (True, False)
+}
+ROWS = 5_000  # read at a time
+Ids = NDArray[np.int64] | NDArray[np.int32]  # the small ones where they suffice
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
     """Labels, adjudications and machines' answers that stand, skips aside; an entry an answer."""
 
-    ids: NDArray[np.int64]  # of judgements
-    pairs: NDArray[np.int64]
-    prompts: NDArray[np.int64]
+    ids: Ids  # of judgements
+    pairs: Ids
+    prompts: Ids
     rounds: NDArray[np.int8]  # places in the campaigns
     positions: NDArray[np.int32]  # in the campaign's queue
     slots: NDArray[np.int8]
@@ -85,39 +93,50 @@ def read(campaigns: Sequence[Campaign]) -> Answers:
             "comparison__kind",
         )
     )
-    ids, pairs, prompts, positions = array("q"), array("q"), array("q"), array("i")
-    rounds, slots, said = array("b"), array("b"), array("b")
-    strengths, kinds, on_left = array("b"), array("b"), array("b")
-    for pk, pair, prompt, campaign, position, slot, choice, left, strength, kind in rows.iterator(
-        chunk_size=5000
-    ):
-        ids.append(pk)
-        pairs.append(pair)
-        prompts.append(prompt)
-        rounds.append(place[campaign])
-        positions.append(position)
-        slots.append(slot)
-        said.append(code_of(choice, left))
-        strengths.append(strength or 0)
-        kinds.append(CODES[kind])
-        on_left.append(left)
-    columns: list[Any] = [
-        np.frombuffer(ids, dtype=np.int64),
-        np.frombuffer(pairs, dtype=np.int64),
-        np.frombuffer(prompts, dtype=np.int64),
-        np.frombuffer(rounds, dtype=np.int8),
-        np.frombuffer(positions, dtype=np.int32),
-        np.frombuffer(slots, dtype=np.int8),
-        np.frombuffer(said, dtype=np.int8),
-        np.frombuffer(strengths, dtype=np.int8),
-        np.frombuffer(kinds, dtype=np.int8),
-        np.frombuffer(on_left, dtype=np.int8).astype(bool),
-    ]
+    statement, parameters = rows.query.sql_with_params()
+    columns = [array(kind) for kind in "qqqbibbbbb"]
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement, parameters)
+        while chunk := cursor.fetchmany(ROWS):
+            ids, pairs, prompts, of, positions, slots, choices, left, strengths, kinds = zip(
+                *chunk, strict=True
+            )
+            for column, values in zip(
+                columns,
+                (
+                    ids,
+                    pairs,
+                    prompts,
+                    map(place.__getitem__, of),
+                    positions,
+                    slots,
+                    map(SAID.__getitem__, zip(choices, left, strict=True)),
+                    [one or 0 for one in strengths],
+                    map(CODES.__getitem__, kinds),
+                    left,
+                ),
+                strict=True,
+            ):
+                column.extend(values)
+    return _in_order(columns)
+
+
+def _in_order(columns: list[Any]) -> Answers:
+    """Of the columns of `Answers`, which are used up: of all at once there would be two."""
+    for i, column in enumerate(columns):
+        found = np.frombuffer(column, dtype=column.typecode)
+        columns[i] = _small(found) if i < 3 else found
+    del column, found
     order = np.lexsort((columns[0], columns[5], columns[8], columns[4], columns[3]))
-    del ids, pairs, prompts
-    for i in range(len(columns)):  # one after another: of all at once there would be two
+    for i in range(len(columns)):
         columns[i] = columns[i][order]
+    columns[-1] = columns[-1].astype(bool)
     return Answers(*columns)
+
+
+def _small(ids: Ids) -> Ids:
+    """In half the memory, where none is too large."""
+    return ids.astype(np.int32) if len(ids) and ids.max() < 2**31 else ids
 
 
 def edited(campaigns: Sequence[Campaign]) -> NDArray[np.int64]:

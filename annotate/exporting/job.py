@@ -104,7 +104,9 @@ def _unmapped() -> Iterator[None]:
 
 def discard_export(export: Export) -> None:
     """Remove an export that came to nothing, or that nobody wants, with its files."""
-    shutil.rmtree(export_folder(export), ignore_errors=True)
+    folder = export_folder(export)
+    for one in (folder, folder.with_suffix(".part")):  # of a worker that was killed
+        shutil.rmtree(one, ignore_errors=True)
     single_file(export).unlink(missing_ok=True)
     export.delete()
 
@@ -166,7 +168,7 @@ def _extras(
 ) -> list[tuple[str, Mapping[str, Type], Iterable[Sided], int]]:
     """Name, columns, rows and about how many, of each further file that was asked for."""
     single = replace(options, format="edits", one_row="label", min_agreement=None,
-                     min_posterior=None)  # fmt: skip
+                     min_posterior=None, max_per_prompt=None)  # fmt: skip
     edits, other = RowMaker(selection, single), RowMaker(selection, replace(single, format="trl"))
     undecided = {**UNDECIDED, "metadata": dict(UNDECIDED_METADATA)}
     found: dict[str, tuple[Mapping[str, Type], Iterable[Sided], int]] = {

@@ -8,11 +8,12 @@ from itertools import islice
 import numpy as np
 import orjson
 
+from annotate.exporting.deciding import Picked
 from annotate.exporting.formats import Messages, Rows
 from annotate.exporting.job import nothing
 from annotate.exporting.options import Options
 from annotate.exporting.rows import RowMaker
-from annotate.exporting.selection import Picked, Selection, select
+from annotate.exporting.selection import Selection, select
 from annotate.models import Campaign
 
 EXAMPLES = 3
@@ -46,25 +47,37 @@ def preview(campaign: Campaign, options: Options) -> Preview:
     maker = RowMaker(selection, options, without_template)
     first = selection.rows.where(np.arange(min(20, len(selection.rows))))
     examples = [_shown(row) for row, _ in islice(maker.rows(first), EXAMPLES)]
-    train, test, is_exact = _count(selection, options)
-    return Preview(
-        "", train, test, selection.removed, selection.counts, examples, is_exact=is_exact
-    )
+    train, test, over, is_exact = _count(selection, options)
+    removed = selection.removed_with(over, options)
+    return Preview("", train, test, removed, selection.counts, examples, is_exact=is_exact)
 
 
-def _count(selection: Selection, options: Options) -> tuple[int, int, bool]:
-    """How many rows on either side. Texts that no trainer takes are known when they are read."""
+def _count(selection: Selection, options: Options) -> tuple[int, int, int, bool]:
+    """How many rows on either side, and how many a prompt has too many of.
+
+    Texts that no trainer takes are known when they are read.
+    """
     picked: Picked = selection.rows
     test = int(picked.in_test.sum())
     kind = options.wanted.rows
     if kind is Rows.LABELS:
-        return len(picked) - test, test, True
+        return len(picked) - test, test, 0, True
     if kind is Rows.BAD_TEXTS:
-        return 2 * (len(picked) - test), 2 * test, True
+        return *_within(picked, 2, options.max_per_prompt), True
     if len(picked) > MOST_COUNTED:
-        return len(picked) - test, test, False
-    sides = [in_test for _, in_test in RowMaker(selection, options).rows()]
-    return len(sides) - sum(sides), sum(sides), True
+        return *_within(picked, 1, options.max_per_prompt), False
+    maker = RowMaker(selection, options)
+    sides = [in_test for _, in_test in maker.rows()]
+    return len(sides) - sum(sides), sum(sides), maker.over, True
+
+
+def _within(picked: Picked, each: int, most: int | None) -> tuple[int, int, int]:
+    """The same of so many rows an answer."""
+    _, first, answers = np.unique(picked.prompts, return_index=True, return_counts=True)
+    made = each * answers
+    kept = made if most is None else np.minimum(made, most)
+    test = int(kept[picked.in_test[first]].sum())
+    return int(kept.sum()) - test, test, int((made - kept).sum())
 
 
 def without_template(messages: Messages) -> str:

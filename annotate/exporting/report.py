@@ -21,7 +21,7 @@ from annotate.pacing import pace_and_cost
 from annotate.quality.answers import code_of
 from annotate.queries import current_judgements
 from pairselect.core.agreement import Agreement
-from pairselect.core.clustered import clustered_share
+from pairselect.core.clustered import Estimate, clustered_share
 from pairselect.core.intervals import wilson_interval
 
 Choice = Judgement.Choice
@@ -37,6 +37,12 @@ def share_of(right: Mapping[int, int], total: Mapping[int, int]) -> dict[str, An
     found = clustered_share([right.get(one, 0) for one in total], list(total.values()), list(total))
     assert found is not None  # each person has a trial
     return {"count": count, "total": of, "low": found.low, "high": found.high}
+
+
+def over_prompts(count: int, total: int, found: Estimate | None) -> dict[str, Any]:
+    """So many of so many, with the interval that knows which are answers to one prompt."""
+    low, high = (found.low, found.high) if found else (None, None)
+    return {"count": count, "total": total, "low": low, "high": high}
 
 
 def share(count: int, total: int) -> dict[str, Any]:
@@ -58,14 +64,17 @@ def make_report(
         "rows": dict(counts),
         "campaigns": [_campaign(one) for one in campaigns],
         "answers": selection.counts,
-        "removed": [{"filter": name, "count": count} for name, count in selection.removed],
+        "removed": [
+            {"filter": name, "count": count}
+            for name, count in selection.removed_with(maker.over, options)
+        ],
         "left_out": [{"reason": name, "count": n} for name, n in sorted(maker.left_out.items())],
         "agreement": _agreement(selection.agreement),
-        "left": share(selection.counts["left"], selection.counts["decided"]),
+        "left": over_prompts(selection.counts["left"], selection.counts["decided"], selection.left),
         "consistency": _consistency(campaigns),
         "gold": _gold(campaigns),
-        "longer": share(maker.longer[True], maker.longer.total()),
-        "markdown": share(maker.marked[True], maker.marked.total()),
+        "longer": over_prompts(maker.longer.count, len(maker.longer), maker.longer.share()),
+        "markdown": over_prompts(maker.marked.count, len(maker.marked), maker.marked.share()),
         "cost": _cost(campaigns, rows),
         "versions": {"python": platform.python_version(), "database": django.db.connection.vendor}
         | {name: version(name) for name in PACKAGES},

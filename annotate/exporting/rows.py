@@ -10,6 +10,8 @@ from typing import Any
 from annotate.edits import edited_text, model_names
 from annotate.exporting.checking import one_text, two_texts
 from annotate.exporting.columns import MESSAGE, Type
+from annotate.exporting.counting import Cap, Tally
+from annotate.exporting.deciding import Picked
 from annotate.exporting.formats import Render, Row, Rows
 from annotate.exporting.options import Options
 from annotate.exporting.provenance import (
@@ -23,7 +25,7 @@ from annotate.exporting.provenance import (
     criteria,
     side_columns,
 )
-from annotate.exporting.selection import Picked, Selection
+from annotate.exporting.selection import Selection
 from annotate.exporting.texts import Answer, Texts
 from annotate.models import Judgement
 
@@ -49,7 +51,11 @@ UNDECIDED: Mapping[str, Type] = {"prompt": [MESSAGE], "first": str, "second": st
 
 
 class RowMaker:
-    """Makes rows of a selection in one format. ``left_out`` counts those that no trainer takes."""
+    """Makes rows of a selection in one format.
+
+    ``left_out`` counts those that no trainer takes, ``over`` those that a prompt has too many of,
+    where one answer may make several.
+    """
 
     def __init__(
         self, selection: Selection, options: Options, render: Render | None = None
@@ -60,8 +66,13 @@ class RowMaker:
         self._names = model_names(selection.campaigns[-1].design.pool)
         self.left_out: Counter[str] = Counter()
         # Of about `LOOKED_AT` rows: whether the chosen text is the longer one …
-        self.longer: Counter[bool] = Counter()
-        self.marked: Counter[bool] = Counter()  # … and the only one with Markdown
+        self.longer = Tally()
+        self.marked = Tally()  # … and the only one with Markdown
+        self._cap: Cap | None = None
+
+    @property
+    def over(self) -> int:
+        return self._cap.over if self._cap else 0
 
     def columns(self) -> dict[str, Type]:
         """Of the rows that `rows` makes."""
@@ -102,8 +113,9 @@ class RowMaker:
         margins = _plain(picked.margin) if by_pair or has_margin else repeat(None)
         beliefs = _beliefs(picked)
         number, stride = 0, max(1, len(picked) // LOOKED_AT)
-        for answer, first_wins, in_test, margin, belief in zip(
+        for answer, prompt_id, first_wins, in_test, margin, belief in zip(
             self._texts.answers(_ints(picked.ids)),
+            _ints(picked.prompts),
             _plain(picked.first_wins),
             _plain(picked.in_test),
             margins,
@@ -131,26 +143,27 @@ class RowMaker:
                     *choice_values(answer, shown, "chosen", "rejected"),
                     answer.pk in edits,
                 )
-            if belief and not first_wins:
+            if belief and not first_wins and belief[2] is not None:
                 belief = (*belief[:2], 1 - belief[2], belief[3])
             made["metadata"] = dict(
                 zip(keys, (*answer.pair, *middle, *one, *other, *belief), strict=True)
             )
             number += 1
             if number % stride == 0:
-                self._look_at(chosen, rejected)
+                self._look_at(prompt_id, chosen, rejected)
             yield made, in_test
 
-    def _look_at(self, chosen: str, rejected: str) -> None:
+    def _look_at(self, prompt_id: int, chosen: str, rejected: str) -> None:
         if len(chosen) != len(rejected):
-            self.longer[len(chosen) > len(rejected)] += 1
+            self.longer.add(len(chosen) > len(rejected), prompt_id)
         marked = has_markdown(chosen)
         if marked != has_markdown(rejected):
-            self.marked[marked] += 1
+            self.marked.add(marked, prompt_id)
 
     def _bad_texts(self, picked: Picked) -> Iterator[Sided]:
         keys = tuple(name for name, _ in BAD_METADATA)
-        for answer, in_test in self._each(picked):
+        self._cap = Cap(picked, self._options.max_per_prompt)
+        for pick, (answer, in_test) in enumerate(self._each(picked)):
             problem, prompt = self._prompt(answer)
             for text, side, is_first in (
                 (answer.first, answer.first_side, True),
@@ -158,6 +171,8 @@ class RowMaker:
             ):
                 if found := problem or one_text(text):
                     self.left_out[found] += 1
+                    continue
+                if not self._cap.takes(pick):
                     continue
                 shown = "left" if is_first == answer.first_on_left else "right"
                 made = self._format.row(prompt, "", text, None)
@@ -170,7 +185,8 @@ class RowMaker:
         won or tied, over the other text: nobody has said so, but it follows."""
         keys = tuple(name for name, _ in EDIT_METADATA)
         texts = self._edit_texts(picked)
-        for answer, in_test in self._each(picked):
+        self._cap = Cap(picked, self._options.max_per_prompt)
+        for pick, (answer, in_test) in enumerate(self._each(picked)):
             if (found := texts.get(answer.pk)) is None:
                 continue
             of_first, text = found
@@ -196,6 +212,8 @@ class RowMaker:
                 problem, prompt = self._prompt(answer)
                 if problem or worse == text:
                     self.left_out[problem] += bool(problem)
+                    continue
+                if not self._cap.takes(pick):
                     continue
                 made = self._format.row(prompt, text, worse, None)
                 pairs = zip(keys, (*values, name, name == "other"), strict=True)

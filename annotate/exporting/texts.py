@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import orjson
 from django.contrib.auth import get_user_model
 from django.db import connection, models
+from django.db.models.functions import Cast
 
 from annotate.exporting.provenance import campaign_values, pseudonym, score_set_of
 from annotate.models import Campaign, Comparison, Guideline, Judgement
 from pairselect.designs.models import SelectedPair
-from pairselect.pools.models import Prompt, Score, Variant
+from pairselect.pools.models import Score, Variant
 
 CHUNK = 500  # answers at a time
 MACHINE = Comparison.Kind.MACHINE.value
@@ -66,8 +67,12 @@ _PAIR = (
     "second__variant_id",
     "second__seed",
     "second__finish_reason",
+    "prompt__external_id",
+    "prompt__position",
+    "prompt__messages",
+    "prompt__metadata",
 )
-_PROMPT, _FIRST, _SECOND = 1, 9, 15
+_FIRST, _SECOND = 9, 15
 
 
 @dataclass(slots=True)
@@ -130,8 +135,8 @@ class Texts:
         self._people: dict[tuple[int, int], str] = {}
         self._prompts: dict[int, PromptFacts] = {}
         self._size = 0
-        self._rows, self._pair_rows = ByIds(Judgement, _ANSWER), ByIds(SelectedPair, _PAIR)
-        self._prompt_rows = ByIds(Prompt, ("pk", "external_id", "position", "messages", "metadata"))
+        self._rows = ByIds(Judgement, [_as_kept(one) for one in _ANSWER])
+        self._pair_rows = ByIds(SelectedPair, _PAIR)
 
     def answers(self, ids: Iterable[int]) -> Iterator[Answer]:
         """The judgements of these ids, in their order."""
@@ -173,7 +178,6 @@ class Texts:
     def _pairs(self, ids: set[int]) -> dict[int, PairFacts]:
         """Read for each chunk: the labels of a pair follow one another."""
         rows = self._pair_rows.of(sorted(ids))
-        self._read_prompts({row[_PROMPT] for row in rows})
         scores = self._scores_of(rows)
         return {row[0]: self._pair(row, scores) for row in rows}
 
@@ -182,12 +186,16 @@ class Texts:
             _, prompt_id, position, probability, is_random, sensitivity, distance, first_log,
             second_log, first_id, first, first_model, first_variant, first_seed, first_finish,
             second_id, second, second_model, second_variant, second_seed, second_finish,
+            external, place, messages, metadata,
         ) = row  # fmt: skip
         variant, *facts = self._variants[first_variant]
         other, *other_facts = self._variants[second_variant]
         usual = self._pool_model
+        prompt = self._prompts.get(prompt_id)
+        if prompt is None:
+            prompt = self._prompt(prompt_id, external or str(place), messages, metadata)
         return PairFacts(
-            self._prompts[prompt_id],
+            prompt,
             first,
             second,
             position,
@@ -211,18 +219,17 @@ class Texts:
             self._people[campaign_id, user_id] = found
         return found
 
-    def _read_prompts(self, ids: set[int]) -> None:
+    def _prompt(self, pk: int, name: str, messages: str, metadata: str) -> PromptFacts:
+        """What is made of it is kept a while: it came with its pair, as JSON, whatever is kept."""
         if self._size > KEPT_CHARACTERS:
             self._prompts.clear()
             self._size = 0
-        missing = sorted(ids.difference(self._prompts))
-        for pk, external, position, messages, metadata in self._prompt_rows.of(missing):
-            self._size += len(messages) + len(metadata)
-            self._prompts[pk] = PromptFacts(
-                external or str(position),
-                orjson.dumps(orjson.loads(metadata)).decode(),
-                orjson.loads(messages),
-            )
+        self._size += len(messages) + len(metadata)
+        found = PromptFacts(
+            name, orjson.dumps(orjson.loads(metadata)).decode(), orjson.loads(messages)
+        )
+        self._prompts[pk] = found
+        return found
 
     def _scores_of(self, rows: Sequence[Sequence[Any]]) -> dict[int, float]:
         if self._scores is None:
@@ -236,7 +243,7 @@ class ByIds:
     """Rows of a model by their ids, as the database has them: dates and JSON may be texts, and
     truth a number. The statement is compiled once for each number of ids."""
 
-    def __init__(self, model: type[models.Model], fields: Sequence[str]) -> None:
+    def __init__(self, model: type[models.Model], fields: Sequence[str | Cast]) -> None:
         self._model, self._fields = model, fields
         self._statements: dict[int, str] = {}
 
@@ -252,6 +259,13 @@ class ByIds:
         with connection.cursor() as cursor:
             cursor.execute(statement, ids)
             return list(cursor.fetchall())
+
+
+def _as_kept(field: str) -> str | Cast:
+    """SQLite has dates as text: a row's is made of that, without one of Python's between."""
+    if field == "created_at" and connection.vendor == "sqlite":
+        return Cast(field, models.TextField())
+    return field
 
 
 def iso(given: str | datetime) -> str:

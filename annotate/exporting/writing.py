@@ -19,7 +19,8 @@ from annotate.exporting.columns import Type, arrow_schema, fits
 BLOCK = 1 << 20  # bytes handed on at a time
 WAITING = 4  # blocks at most
 CHECKED = 200  # of a file's first rows, against each column's type
-GROUP = 5_000  # rows of a Parquet row group
+GROUP = 5_000  # rows of a Parquet row group, at most …
+GROUP_BYTES = 16 << 20  # … and about how much: Python and Arrow each hold it once
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Lines:
 
 
 class Parquet:
-    """Parquet with zstd, a few thousand rows a group."""
+    """Parquet with zstd, a few thousand rows a group, or fewer long ones."""
 
     def __init__(self, path: Path, columns: Mapping[str, Type]) -> None:
         import pyarrow as pa
@@ -146,21 +147,22 @@ class Parquet:
         self._to = pa.PythonFile(_Counted(self._stream), mode="w")
         self._writer = pq.ParquetWriter(self._to, self._schema, compression="zstd")
         self._pending: list[dict[str, Any]] = []
-        self._rows = 0
+        self._bytes, self._rows = 0, 0
 
     def add(self, row: dict[str, Any]) -> None:
         if self._rows < CHECKED:
             check_types(row, self._columns)
         self._pending.append(row)
         self._rows += 1
-        if len(self._pending) >= GROUP:
+        self._bytes += len(orjson.dumps(row))  # little beside what Arrow takes for the row
+        if len(self._pending) >= GROUP or self._bytes >= GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
         import pyarrow as pa
 
         self._writer.write_table(pa.Table.from_pylist(self._pending, self._schema))
-        self._pending = []
+        self._pending, self._bytes = [], 0
 
     def close(self) -> FileFacts:
         if self._pending:

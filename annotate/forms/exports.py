@@ -36,7 +36,10 @@ class ExportForm(forms.Form):
         required=False,
         min_value=0,
         max_value=100,
-        help_text=_("Percent of the pair’s labels that say what most of them say."),
+        help_text=_(
+            "Percent of the pair’s labels that say what most of them say. With one row for each "
+            "pair, those that an adjudicator decided stay."
+        ),
         widget=forms.NumberInput(attrs=PERCENT),
     )
     min_posterior = forms.FloatField(

@@ -1,6 +1,5 @@
 """A judge of the team's own: it fetches its comparisons and sends its answers by the API."""
 
-import math
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,10 +16,12 @@ from annotate.machines.judging import choices_of, question_of
 from annotate.machines.prompt import Question
 from annotate.models import Assignment, Campaign, Comparison, Guideline, Judgement, Machine
 from annotate.queries import current_guideline
+from pairselect.pools.words import whole
 
 LEASE = timedelta(minutes=15)
 AHEAD = 50  # pairs laid out at a time
 MOST_REASON = 10_000  # characters
+MOST_SECONDS = 86_400  # a day: none is asked for so long, and sums of them stay numbers
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,9 @@ def machine_answer(
         raise MachineRefused(said % {"choice": choice, "allowed": ", ".join(allowed)})
     if confidence is not None and not 0 <= confidence <= 1:
         raise MachineRefused(_("The confidence is a probability: give a number from 0 to 1."))
-    if seconds is not None and not (seconds >= 0 and math.isfinite(seconds)):
-        raise MachineRefused(_("The seconds are from shown to answered: give 0 or more."))
+    if seconds is not None and not 0 <= seconds <= MOST_SECONDS:
+        said = _("The seconds are from shown to answered: give a number from 0 to %(most)s.")
+        raise MachineRefused(said % {"most": whole(MOST_SECONDS)})
     if len(reason) > MOST_REASON or "\x00" in reason:
         said = _("A reason has at most %(most)d characters and no NUL. Shorten it.")
         raise MachineRefused(said % {"most": MOST_REASON})

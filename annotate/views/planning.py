@@ -20,7 +20,7 @@ from pairselect.designs.predicting import asked_plan, form_for, is_asked, predic
 def campaign_next_round_plan(request: HttpRequest, pk: int) -> HttpResponse:
     """The form for the next round, with the plan that its Predict asks for."""
     campaign = get_object_or_404(Campaign.objects.select_related("design__pool"), pk=pk)
-    plan = asked_plan(request, campaign.design.pool)
+    plan = asked_plan(request, campaign.design.pool, after=campaign.design)
     form = form_for(request, initial=first_values(campaign), plan=plan, after=campaign.design)
     context: dict[str, Any] = {
         "campaign": campaign,

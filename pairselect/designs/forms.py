@@ -28,10 +28,24 @@ class KindField(forms.ChoiceField):
         return is_feature_kind(value)
 
 
+class PoolField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Says of a pool that is put away that it is, which can be helped."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except forms.ValidationError:
+            key = str(value.pk if isinstance(value, Pool) else value)
+            away = Pool.objects.filter(archived_at__isnull=False)
+            if key.isdecimal() and (pool := away.filter(pk=int(key)).first()):
+                raise forms.ValidationError(_archived(pool)) from None
+            raise
+
+
 class DesignForm(GroupedForm):
     """What a design is asked for, on the page and at the terminal. Shares are in percent here."""
 
-    pool = forms.ModelChoiceField(
+    pool = PoolField(
         Pool.objects.none(),
         label=_("Pool"),
         error_messages={
@@ -156,6 +170,9 @@ class DesignForm(GroupedForm):
         data = super().clean()
         if self.after is not None:
             data["pool"] = self.after.pool
+            if self.after.pool.archived_at is not None:
+                self.add_error(None, _archived(self.after.pool))
+                return data
         if data.get("pool") is not None:
             self._check_budget(data["pool"], data.get("budget"), data.get("max_per_prompt"))
             data["score_set"] = self._check_scores(
@@ -225,6 +242,11 @@ class DesignForm(GroupedForm):
             )
             self.add_error("strategy", said % {"strategy": strategy.replace("_", " ")})
         return named or next(iter(found), None)
+
+
+def _archived(pool: Pool) -> str:
+    said = gettext("The pool “%(name)s” is archived: bring it back to choose from it.")
+    return said % {"name": pool.name}
 
 
 def _too_few(found: int, *, left: bool, capped: bool) -> str:

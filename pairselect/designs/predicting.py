@@ -1,5 +1,6 @@
 """What the pages with the form for a design share: asking for a plan, and showing it beside."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,13 +45,19 @@ def is_asked(request: HttpRequest) -> bool:
     return request.method == "POST" and "predict" in request.POST
 
 
-def asked_plan(request: HttpRequest, pool: Pool | None = None) -> Plan | None:
-    """The plan that the address names, if it is there, and of that pool if one is given."""
+def asked_plan(
+    request: HttpRequest, pool: Pool | None = None, *, after: Design | None = None
+) -> Plan | None:
+    """The plan that the address names, if it is there, and was made for such a form: of that pool
+    if one is given, and of a round after that design, or of a first one."""
     number = request.GET.get("plan", "")
     if not number.isascii() or not number.isdigit() or len(number) > 18:
         return None
     found = Plan.objects.select_related("pool").filter(pk=int(number))
-    return (found if pool is None else found.filter(pool=pool)).first()
+    plan = (found if pool is None else found.filter(pool=pool)).first()
+    if plan is None or plan.asked["settings"]["after_id"] != (after.pk if after else None):
+        return None
+    return plan
 
 
 def form_for(
@@ -104,6 +111,7 @@ def shown(plan: Plan | None) -> dict[str, Any]:
         "plan": plan,
         "design": design,
         "job": last_job("plan_design", plan.pk),
+        "entry": json.dumps(plan.asked["entry"]),  # for the script that sees the form change
     }
     if not plan.completed_at:
         return found

@@ -58,7 +58,7 @@ def design_new(request: HttpRequest) -> HttpResponse:
 def design_again(request: HttpRequest, pk: int) -> HttpResponse:
     """The form with a design's settings; a next round keeps the labels that it was made from."""
     old = get_object_or_404(Design.objects.select_related("pool", "after__pool"), pk=pk)
-    plan = asked_plan(request, old.pool)
+    plan = asked_plan(request, old.pool, after=old.after)
     initial = settings_of(old) | ({"name": old.name} if old.solved_at is None else {})
     return _form_page(request, initial=initial, plan=plan, old=old)
 

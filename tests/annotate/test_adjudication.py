@@ -176,6 +176,52 @@ def test_switched_on_later_it_finds_what_differs_already(people: People) -> None
     assert asked(campaign) == [2]  # what is decided is not asked again
 
 
+def test_a_last_label_is_stored_while_the_rule_is_switched_on(people: People) -> None:
+    """Its request read the campaign before."""
+    campaign = disputed(people, adjudicate="never", prompts=1)
+    say(campaign, people.anna, "tie")
+    comparison = next_comparison(campaign, people.ben)
+    assert comparison is not None
+    assert comparison.lease is not None
+    assert comparison.campaign.adjudicate == "never"
+    now = Campaign.objects.get(pk=campaign.pk)
+    change_adjudication(now, adjudicate="any", adjudicators=[people.admin])
+    choice = Judgement.Choice.BOTH_BAD
+    assert answer(comparison, people.ben, choice=choice, lease=comparison.lease) is Outcome.STORED
+    assert asked(campaign) == [0]
+
+
+def test_pairs_are_looked_at_again_once_the_rule_holds_for_all(
+    people: People, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    """A label that was stored under the former rule was not seen before."""
+    campaign = disputed(people, adjudicate="never", prompts=2)
+    say(campaign, people.anna, "first")
+    with django_capture_on_commit_callbacks() as callbacks:
+        now = Campaign.objects.get(pk=campaign.pk)
+        change_adjudication(now, adjudicate="any", adjudicators=[people.admin])
+    say(campaign, people.ben, "second")
+    campaign.comparisons.filter(kind=Kind.ADJUDICATION).delete()  # its transaction asked nothing
+    for callback in callbacks:
+        callback()
+    assert asked(campaign) == [0]
+
+
+def test_the_last_of_two_rules_holds(
+    people: People, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    campaign = disputed(people, adjudicate="never", prompts=1)
+    say(campaign, people.anna, "first")
+    say(campaign, people.ben, "second")
+    with django_capture_on_commit_callbacks() as callbacks:
+        change_adjudication(campaign, adjudicate="any", adjudicators=[people.admin])
+        now = Campaign.objects.get(pk=campaign.pk)
+        change_adjudication(now, adjudicate="never", adjudicators=[])
+    for callback in reversed(callbacks):
+        callback()
+    assert asked(campaign) == []
+
+
 def test_settling_all_is_settling_each(people: People) -> None:
     campaign = disputed(people, adjudicate="any", prompts=4)
     for said in (("first", "second"), ("tie", "tie"), ("first", "tie")):

@@ -387,6 +387,20 @@ def test_command_writes_the_file(labelled: Campaign, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.parametrize("name", ["run-1.5", "out.d", "dpo"])
+def test_a_dot_in_a_name_makes_it_no_file(labelled: Campaign, tmp_path: Path, name: str) -> None:
+    call_command("export_dataset", labelled.name, "--output", str(tmp_path / name))
+    assert len(read(tmp_path / name / "train.jsonl")) == 5
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "b.json", "run-1.5.parquet"])
+def test_the_endings_of_datasets_make_one_file(
+    labelled: Campaign, tmp_path: Path, name: str
+) -> None:
+    call_command("export_dataset", labelled.name, "--output", str(tmp_path / name))
+    assert (tmp_path / name).is_file()
+
+
 def test_nothing_decided_is_said_and_no_file_left(
     campaign: Campaign, people: People, tmp_path: Path
 ) -> None:

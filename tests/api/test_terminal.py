@@ -16,6 +16,7 @@ from django.core.management import (
     find_commands,
     load_command_class,
 )
+from django.utils import timezone
 
 from annotate.models import Campaign
 from pairselect.api.models import Token
@@ -121,6 +122,8 @@ def test_a_campaign_is_paused_closed_and_opened_again(campaign: Campaign) -> Non
     ]
     for command, state in steps:
         assert told(*command)["state"] == state
+    Campaign.objects.update(archived_at=timezone.now())
+    assert told("campaign_status", "campaign")["state"] == "archived"
 
 
 def test_a_campaign_is_changed_by_names(campaign: Campaign) -> None:

@@ -74,3 +74,51 @@ def test_predict_without_javascript(people: People, sit: Sit) -> None:
     page.click("a:has-text('Look again')")
     assert said() in html.unescape(page.content())
     assert page.input_value("[name=budget]") == "20"
+
+
+def test_a_plan_is_stale_while_the_form_says_otherwise(people: People, sit: Sit) -> None:
+    desk = sit(people.admin)
+    desk.open("/designs/new/")
+    page = desk.page
+    stale = page.locator("#plan .stale")
+    words = "The settings above have changed: predict again."
+    page.select_option("[name=pool]", label="pool")
+    page.fill("[name=budget]", "20")
+    page.click("#predict")
+    expect(page.locator("#plan")).to_be_visible()
+    page.fill("[name=budget]", "30")  # while it is made
+    expect(stale).to_have_text(words)
+    run_queued_jobs()
+    expect(page.locator(".rivals tr.own")).to_be_visible()
+    expect(stale).to_be_visible()  # also of the plan that has come since
+    page.fill("[name=budget]", "20")
+    expect(stale).to_be_hidden()
+    page.fill("[name=name]", "of no matter")
+    expect(stale).to_be_hidden()
+    page.check("[name=strategy][value=uniform]")
+    expect(stale).to_be_visible()
+    expect(page.locator("#plan-status")).to_have_text(words)
+    page.click("#predict")
+    expect(page.locator("#plan .card").first).to_be_visible()
+    expect(stale).to_be_hidden()
+    assert Plan.objects.get(pk=int(page.url.rpartition("=")[2])).asked["settings"]["strategy"] == (
+        "uniform"
+    )
+
+
+def test_a_plan_whose_form_was_refused_is_stale(people: People, sit: Sit) -> None:
+    """The page that comes back has the settings that were sent, and the former plan."""
+    desk = sit(people.admin)
+    desk.open("/designs/new/")
+    page = desk.page
+    page.select_option("[name=pool]", label="pool")
+    page.fill("[name=budget]", "20")
+    page.click("#predict")
+    expect(page.locator("#plan")).to_be_visible()
+    run_queued_jobs()
+    expect(page.locator(".rivals tr.own")).to_be_visible()
+    page.fill("[name=name]", "refused")
+    page.fill("[name=budget]", "500")
+    page.click("#design-form .button.primary")
+    expect(page.locator("[data-for=labels]")).to_contain_text("ask for no more")
+    expect(page.locator("#plan .stale")).to_be_visible()

@@ -281,3 +281,21 @@ def test_a_design_from_before_the_diagnostics_still_has_its_receipt(
     assert "Lower bound" in page
     assert "random ones" not in page
     assert found.name in words(text(admin, "/designs/"))
+
+
+def test_choosing_again_from_an_archived_pool_says_so(pool: Pool, admin: Client) -> None:
+    first = design()
+    following = create_design(
+        pool=pool, name="following", budget=2, strategy="trace", after=first, labels=[]
+    )
+    Pool.objects.update(archived_at=first.solved_at)
+    said = "The pool “pool” is archived: bring it back to choose from it."
+    entry = {"unit": "labels", "budget": "3", "strategy": "trace", "name": "again"}
+    for one in (first, following):
+        address = f"/designs/{one.pk}/again/"
+        assert said in words(text(admin, address))
+        sent = entry | ({"pool": str(pool.pk)} if one is first else {})
+        assert words(html.unescape(admin.post(address, sent).content.decode())).count(said) == 1
+    sent = html.unescape(admin.post("/designs/new/", entry | {"pool": pool.pk}).content.decode())
+    assert said in sent
+    assert Design.objects.count() == 2

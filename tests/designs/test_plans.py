@@ -313,6 +313,16 @@ def test_a_plan_that_is_gone_leaves_the_form(pool: Pool, admin: Client) -> None:
     assert admin.get("/designs/plans/999/").status_code == 404
 
 
+def test_a_plan_of_a_next_round_is_shown_on_its_page_alone(pool: Pool, admin: Client) -> None:
+    before = design()
+    plan = planned(pool, after=before)
+    assert 'id="plan"' not in admin.get(f"/designs/new/?plan={plan.pk}").content.decode()
+    again = f"/designs/{before.pk}/again/?plan={plan.pk}"
+    assert 'id="plan"' not in admin.get(again).content.decode()
+    own = planned(pool)
+    assert 'id="plan"' in admin.get(f"/designs/new/?plan={own.pk}").content.decode()
+
+
 def test_choosing_again_predicts_with_the_labels_of_its_round(pool: Pool, admin: Client) -> None:
     first = design()
     labels = [

@@ -14,6 +14,8 @@ from annotate.models import Campaign, Export
 from annotate.summaries import export_summary
 from pairselect.jobs.terminal import JobCommand, named, seed_number
 
+FILE_ENDINGS = (".jsonl", ".parquet", ".json")
+
 
 class Command(JobCommand):
     help = (
@@ -45,7 +47,8 @@ class Command(JobCommand):
             "--min-agreement",
             type=percent,
             metavar="PERCENT",
-            help="of a pair's labels, that say what most of them say",
+            help="of a pair's labels, that say what most of them say; with rows for pairs, what "
+            "an adjudicator decided stays",
         )
         parser.add_argument(
             "--min-posterior",
@@ -133,8 +136,9 @@ def asked_for(options: dict[str, Any], file: Path | None) -> Options:
 
 
 def is_file(target: Path) -> bool:
-    """Whether one file is meant: it has an ending, or is a file, a device or a pipe already."""
-    return not target.is_dir() and (bool(target.suffix) or target.exists())
+    """Whether one file is meant: it has an ending of those that datasets have, or is
+    a file, a device or a pipe already."""
+    return not target.is_dir() and (target.suffix in FILE_ENDINGS or target.exists())
 
 
 def percent(text: str) -> float:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
@@ -12,13 +13,16 @@ from django.core.management import CommandError, call_command
 from annotate.exporting.checking import alternating, conversation
 from annotate.exporting.columns import fits
 from annotate.exporting.formats import FORMATS
-from annotate.exporting.job import export_dataset, export_folder
+from annotate.exporting.job import discard_export, export_dataset, export_folder
 from annotate.exporting.options import Options
 from annotate.exporting.writing import WrongType, check_types
 from annotate.guidelines import change_guidelines
 from annotate.models import Campaign, Export, Judgement
 from annotate.quality.answers import Kind, read_answers
+from annotate.quality.confounds import confounds
 from annotate.quality.reliance import consistency, gold_facts
+from annotate.quality.texts import read_texts
+from pairselect.core.intervals import wilson_interval
 from pairselect.jobs.progress import JobError
 from tests.annotate.exported import export, file_of, rows_of
 from tests.annotate.giving import answer_next, gold_for, onboard, prefer, repeat, revise
@@ -43,7 +47,7 @@ def full(people: People) -> Campaign:
     repeat(given[0])
     give(campaign, people.anna, "right")  # as before, with the sides swapped
     gold_for(campaign, people.anna)
-    give(campaign, people.anna, "left")
+    prefer(campaign, people.anna, first=True)  # the side is drawn
     onboard(campaign, people.anna, "left")
     revise(given[1], "left", strength=1)
     return campaign
@@ -240,6 +244,17 @@ def test_what_a_killed_worker_left_is_made_anew(full: Campaign) -> None:
     assert (folder / "train.jsonl").stat().st_mtime_ns == before
 
 
+def test_what_is_discarded_leaves_nothing_behind(full: Campaign) -> None:
+    made = Export.objects.create(campaign=full, format="trl")
+    folder = export_folder(made)
+    for left_over in (folder, folder.with_suffix(".part")):
+        left_over.mkdir(parents=True)
+        (left_over / "train.jsonl").write_text("half a ro")
+    discard_export(made)
+    assert list(folder.parent.glob(f"{folder.name}*")) == []
+    assert not Export.objects.exists()
+
+
 def test_a_failure_leaves_nothing_behind(full: Campaign) -> None:
     with pytest.raises(JobError, match="no prompt falls into the test part: choose another seed"):
         export(full, test_share=1e-9)
@@ -345,6 +360,34 @@ def test_the_report_and_the_quality_page_say_the_same(people: People) -> None:
         assert found["high"] - found["low"] > 0.7
         for part in ("count", "total", "low", "high"):
             assert report[name][part] == pytest.approx(found[part]), name
+
+
+def test_leanings_are_those_of_the_quality_page_by_prompt(people: People) -> None:
+    """All three labels of a prompt say the same, so they tell less than three would."""
+    three = [people.anna, people.ben, people.stranger]
+    campaign = make_campaign(*three, prompts=12, labels_per_pair=3)
+    for completion in campaign.design.pool.completions.filter(index=0):
+        completion.text += " and **more**"
+        completion.save()
+    for person in three:
+        for place in range(12):
+            given = prefer(campaign, person, first=place % 3 > 0)
+            given.first_on_left = place % 4 > 0
+            given.choice = "left" if given.first_on_left == (place % 3 > 0) else "right"
+            given.save()
+    report = export(campaign).report
+    labels = read_answers([campaign], Kind.LABEL)
+    page = confounds(labels, read_texts(np.unique(labels.pair_ids)))
+    for name, found in (
+        ("left", page["left"]),
+        ("longer", page["longer_characters"]),
+        ("markdown", page["formatted"]),
+    ):
+        assert found is not None
+        for part in ("count", "total", "low", "high"):
+            assert report[name][part] == pytest.approx(found[part]), (name, part)
+        low, high = wilson_interval(report[name]["count"], report[name]["total"])
+        assert report[name]["high"] - report[name]["low"] > 1.1 * (high - low)
 
 
 def test_the_command_makes_the_same_folder(full: Campaign, tmp_path: Path, capsys: Any) -> None:

@@ -8,12 +8,15 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from annotate.actions import create_campaign, open_campaign
+from annotate.beliefs import beliefs_of
+from annotate.exporting import selection
 from annotate.exporting.options import OneRow, OptionRefused, Options
+from annotate.exporting.preview import preview
 from annotate.exporting.selection import is_test, select
 from annotate.models import Campaign, Comparison, Flag, Judgement
 from pairselect.designs.models import Design, SelectedPair
-from tests.annotate.exported import rows_of
-from tests.annotate.giving import prefer
+from tests.annotate.exported import export, file_of, rows_of
+from tests.annotate.giving import answer_next, prefer
 from tests.conftest import NoProgress, People, give, make_campaign
 
 A, B, TIE, BAD = "first", "second", "tie", "both_bad"
@@ -36,8 +39,20 @@ def labelled(people: list[User], answers: list[str], *, prompts: int = 1, **aske
     return campaign
 
 
-def decide(campaign: Campaign, person: User, said: str, kind: str = "adjudication") -> Judgement:
-    """An answer of another kind on the campaign's first pair, the first text on the left."""
+def decide(
+    campaign: Campaign,
+    person: User,
+    said: str,
+    kind: str = "adjudication",
+    *,
+    slot: int = 0,
+    **details: Any,
+) -> Judgement:
+    """An answer of another kind on the campaign's first pair, the first text on the left.
+
+    In the slot 1, a machine's second order, it is on the right.
+    """
+    sides = ("left", "right") if slot == 0 else ("right", "left")
     label = campaign.comparisons.filter(kind="label").order_by("position").first()
     assert label is not None
     comparison = Comparison.objects.create(
@@ -45,6 +60,7 @@ def decide(campaign: Campaign, person: User, said: str, kind: str = "adjudicatio
         kind=kind,
         pair=label.pair,
         position=label.position,
+        slot=slot,
         annotator=person,
         reserved_for=person if kind == "machine" else None,
         labelled_at=timezone.now(),
@@ -52,10 +68,11 @@ def decide(campaign: Campaign, person: User, said: str, kind: str = "adjudicatio
     return Judgement.objects.create(
         comparison=comparison,
         annotator=person,
-        choice={A: "left", B: "right"}.get(said, said),
-        first_on_left=True,
+        choice=dict(zip((A, B), sides, strict=True)).get(said, said),
+        first_on_left=slot == 0,
         lease=uuid4(),
         seconds=1.0,
+        **details,
     )
 
 
@@ -135,6 +152,66 @@ def test_agreement_filters_pairs_with_all_their_labels(three: list[User]) -> Non
     assert row["metadata"]["labels"] == 3
 
 
+@pytest.mark.parametrize("one_row", [OneRow.MAJORITY, OneRow.POSTERIOR])
+def test_what_an_adjudicator_settled_is_not_left_out_for_little_agreement(
+    three: list[User], people: People, one_row: str
+) -> None:
+    campaign = labelled(three, [A, B, TIE], prompts=2)
+    decide(campaign, people.admin, A)
+    asked = {"one_row": one_row, "min_agreement": 0.5}
+    assert chosen(campaign, **asked) == [A]
+    assert rows_of(campaign, min_agreement=0.5) == []  # labels are no decisions
+
+
+@pytest.mark.parametrize("one_row", [OneRow.MAJORITY, OneRow.POSTERIOR])
+def test_a_tied_pair_comes_with_an_answer_that_says_so(
+    three: list[User], people: People, one_row: str
+) -> None:
+    campaign = labelled(three, [A, TIE, TIE])
+    given = Judgement.objects.order_by("comparison__slot")
+    asked = Options(one_row=one_row)
+    assert select(campaign, asked).ties.ids.tolist() == [given[1].pk]
+    last = decide(campaign, people.admin, BAD, reason="neither is true")
+    found = select(campaign, asked)
+    assert (found.ties.ids.tolist(), found.both_bad.ids.tolist()) == ([], [last.pk])
+
+
+@pytest.mark.parametrize("one_row", [OneRow.MAJORITY, OneRow.POSTERIOR])
+def test_an_adjudication_goes_before_labels_that_say_the_same(
+    three: list[User], people: People, one_row: str
+) -> None:
+    campaign = labelled(three, [TIE, TIE, B], prompts=2)
+    last = decide(campaign, people.admin, TIE)
+    other = Judgement.objects.filter(comparison__position=1).order_by("comparison__slot")[0]
+    assert select(campaign, Options(one_row=one_row)).ties.ids.tolist() == [last.pk, other.pk]
+
+
+@pytest.mark.parametrize("gone", [0, 2])
+def test_a_label_withdrawn_in_between_leaves_the_beliefs_of_others(
+    people: People, monkeypatch: pytest.MonkeyPatch, gone: int
+) -> None:
+    """The answers are read twice; the second time one is missing, the first or the last."""
+    campaign = make_campaign(people.anna, prompts=3)
+    for first in (True, False, True):
+        prefer(campaign, people.anna, first=first)
+    before = rows_of(campaign, one_row=OneRow.POSTERIOR)
+
+    def withdrawn(*args: Any, **kwargs: Any) -> Any:
+        Judgement.objects.filter(comparison__position=gone).update(withdrawn_at=timezone.now())
+        return beliefs_of(*args, **kwargs)
+
+    monkeypatch.setattr(selection, "beliefs_of", withdrawn)
+    rows = rows_of(campaign, one_row=OneRow.POSTERIOR)
+    del before[gone]
+    texts = [(row["chosen"], row["metadata"]["labels"]) for row in before]
+    assert [(row["chosen"], row["metadata"]["labels"]) for row in rows] == texts
+    Judgement.objects.update(withdrawn_at=None)
+    rows = rows_of(campaign, one_row=OneRow.MAJORITY)
+    found = [(row["metadata"]["labels"], row["metadata"]["posterior"]) for row in rows]
+    assert found.pop(gone) == (0, None)  # nothing is known of it
+    assert all(labels == 1 and 0.5 < posterior < 1 for labels, posterior in found)
+
+
 def test_the_posterior_filter_is_about_the_chosen_text(three: list[User]) -> None:
     campaign = labelled(three, [A, A, B], prompts=6)
     rows = rows_of(campaign, min_posterior=0.5)
@@ -149,6 +226,45 @@ def test_a_prompt_has_no_more_rows_than_asked_the_first_of_the_queue(three: list
     places = [(row["metadata"]["queue_position"], row["metadata"]["slot"]) for row in rows]
     assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert select(campaign, Options(max_per_prompt=2)).removed == [("max_per_prompt", 2)]
+
+
+@pytest.mark.parametrize(("most", "places"), [(1, [0, 1]), (3, [0, 0, 0, 1, 1, 1])])
+def test_two_rows_of_one_answer_count_as_two(
+    three: list[User], most: int, places: list[int]
+) -> None:
+    """KTO has both texts that were called bad."""
+    campaign = labelled(three, [BAD, BAD, BAD], prompts=2)
+    rows = rows_of(campaign, "kto", max_per_prompt=most)
+    assert [row["metadata"]["queue_position"] for row in rows] == places
+    made = export(campaign, "kto", max_per_prompt=most)
+    assert made.report["removed"] == [{"filter": "max_per_prompt", "count": 12 - 2 * most}]
+    shown = preview(campaign, Options(format="kto", max_per_prompt=most))
+    assert (shown.train, shown.removed) == (2 * most, [("max_per_prompt", 12 - 2 * most)])
+
+
+def test_edits_that_make_two_rows_are_capped_too(people: People) -> None:
+    campaign = make_campaign(people.anna, prompts=3, edits=True)
+    for _ in range(3):
+        answer_next(campaign, people.anna, "left", edit="Better still", edit_of="left")
+    assert len(rows_of(campaign, "edits")) == 6
+    rows = rows_of(campaign, "edits", max_per_prompt=1)
+    assert [row["metadata"]["queue_position"] for row in rows] == [0, 1, 2]
+    assert [row["metadata"]["rejected_is"] for row in rows] == ["base"] * 3
+    made = export(campaign, "edits", max_per_prompt=1)
+    assert len(file_of(made, "train.jsonl")) == 3
+    assert made.report["removed"] == [{"filter": "max_per_prompt", "count": 3}]
+    shown = preview(campaign, Options(format="edits", max_per_prompt=1))
+    assert (shown.train, shown.removed) == (3, [("max_per_prompt", 3)])
+
+
+def test_an_edit_without_a_row_does_not_use_up_its_prompt(people: People) -> None:
+    """It is what it was made from."""
+    campaign = make_campaign(people.anna, people.ben, prompts=1, labels_per_pair=2, edits=True)
+    same = answer_next(campaign, people.anna, "tie", edit="Better", edit_of="left")
+    same.edit.text = same.comparison.left_text
+    same.edit.save()
+    answer_next(campaign, people.ben, "left", edit="Better still", edit_of="left")
+    assert len(rows_of(campaign, "sft", max_per_prompt=1)) == 1
 
 
 def test_flagged_pairs_can_be_left_out_until_resolved(three: list[User], people: People) -> None:
@@ -177,6 +293,22 @@ def test_machines_are_in_no_export_unless_asked_for_and_marked_there(
     assert pair["metadata"]["agreement"] == 1
     (pair,) = rows_of(campaign, one_row=OneRow.MAJORITY, machines=True)
     assert pair["metadata"]["agreement"] == 0.75
+
+
+def test_a_machine_that_was_asked_in_both_orders_has_one_vote(people: People) -> None:
+    campaign = labelled([people.anna], [A])
+    robot = User.objects.create_user("robot")
+    for slot in (0, 1):
+        decide(campaign, robot, B, kind="machine", slot=slot)
+    assert chosen(campaign, one_row=OneRow.MAJORITY, machines=True) == []  # one against one
+    other = User.objects.create_user("other robot")
+    decide(campaign, other, B, kind="machine")
+    decide(campaign, other, A, kind="machine", slot=1)  # half a vote either way
+    assert chosen(campaign, one_row=OneRow.MAJORITY, machines=True) == []
+    third = User.objects.create_user("third robot")
+    for slot in (0, 1):
+        decide(campaign, third, B, kind="machine", slot=slot)
+    assert chosen(campaign, one_row=OneRow.MAJORITY, machines=True) == [B]
 
 
 def test_margins_are_strengths_and_their_mean_over_a_pair(three: list[User]) -> None:
