@@ -1,6 +1,7 @@
 """The buyer's path by pages only, from a file to a file."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_from_prompts_to_a_dataset_by_pages(
     admin.page.click("main button:has-text('Open')")
     admin.page.locator(".job").wait_for()
     run_queued_jobs()
-    admin.page.locator("button:has-text('Export')").wait_for(timeout=10_000)
+    admin.page.locator("h2:has-text('How it goes')").wait_for(timeout=10_000)
 
     anna.open("/")
     anna.page.click("a:has-text('Start')")
@@ -61,14 +62,18 @@ def test_from_prompts_to_a_dataset_by_pages(
         anna.ready()
         anna.press(key)
 
-    admin.page.click("button:has-text('Export')")
+    admin.page.reload()
+    admin.page.get_by_role("link", name="Export", exact=True).click()
+    admin.page.get_by_role("button", name="Export", exact=True).click()
     admin.page.locator(".job").wait_for()
     run_queued_jobs()
     link = admin.page.locator("a:has-text('Download')")
     link.wait_for(timeout=10_000)
     with admin.page.expect_download() as download:
         link.click()
-    rows = [json.loads(line) for line in Path(download.value.path()).read_text().splitlines()]
+    with zipfile.ZipFile(download.value.path()) as archive:
+        train = next(name for name in archive.namelist() if name.endswith("/train.jsonl"))
+        rows = [json.loads(line) for line in archive.read(train).splitlines()]
     assert len(rows) == 4
     assert {row["prompt"][0]["content"] for row in rows} <= {f"Question {i}?" for i in range(6)}
     assert admin.console == []
