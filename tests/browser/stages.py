@@ -118,9 +118,10 @@ def every_stage(people: People) -> Stages:
     campaign.refresh_from_db()
     change_guidelines(campaign, "Prefer the **shorter** one.", created_by=people.admin)
     change_guidelines(campaign, "Prefer the **longer** one.", created_by=people.admin)
-    gold(campaign, 2)
+    # Before there is gold, which a draw by the person's id would put here on some runs.
     answer_next(campaign, people.anna, "left", strength=3, reason="Clearer.")
     answer_next(campaign, people.anna, "skip", skip_reason="language")
+    gold(campaign, 2)
     comparison = next_comparison(campaign, people.anna)
     assert comparison is not None
     flagged = flag(comparison, people.anna, kind=Flag.Kind.OTHER, note="Odd")
