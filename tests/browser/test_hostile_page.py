@@ -157,8 +157,8 @@ def besieged(people: People) -> Campaign:
 ADMINS = {
     "home": "/",
     "pools": "/pools/",
-    "pool": "/pools/{}/",
-    "a pool that stays": "/manage/pool/{}/delete/",
+    "pool": "/pools/{pool}/",
+    "a pool that stays": "/manage/pool/{pool}/delete/",
     "people": "/people/",
     "tokens": "/people/tokens/",
     "campaigns": "/campaigns/",
@@ -167,17 +167,18 @@ ADMINS = {
     "gold": "/campaigns/{}/gold/",
     "flags": "/campaigns/{}/flags/",
     "machines": "/campaigns/{}/machines/",
-    "design": "/designs/{}/",
+    "design": "/designs/{design}/",
 }
 PEOPLES = {"work": "/work/", "history": "/work/{}/history/", "compare": "/work/{}/"}
 
 
-def visit(desk: Desk, pages: dict[str, str], number: int) -> dict[str, list[str]]:
+def visit(desk: Desk, pages: dict[str, str], campaign: Campaign) -> dict[str, list[str]]:
     """What is wrong with each page, everything on it opened, wide and narrow."""
     found = {}
+    design = campaign.design
     for name, address in pages.items():
         desk.page.set_viewport_size(LAPTOP)
-        desk.open(address.format(number))
+        desk.open(address.format(campaign.pk, pool=design.pool_id, design=design.pk))
         assert desk.page.locator("h1").count() == 1, name
         desk.page.evaluate(
             "document.querySelectorAll('details').forEach((one) => { one.open = 1 })"
@@ -193,7 +194,7 @@ def visit(desk: Desk, pages: dict[str, str], number: int) -> dict[str, list[str]
 
 def test_the_admins_pages_hold(people: People, besieged: Campaign, sit: Sit) -> None:
     desk = watched(sit(people.admin))
-    assert visit(desk, ADMINS, besieged.pk) == {}
+    assert visit(desk, ADMINS, besieged) == {}
     desk.open(f"/campaigns/{besieged.pk}/gold/")
     assert desk.text("h1") == "Gold pairs"
     assert NAME in desk.text(".crumbs")
@@ -201,7 +202,7 @@ def test_the_admins_pages_hold(people: People, besieged: Campaign, sit: Sit) -> 
 
 def test_the_annotators_pages_hold(people: People, besieged: Campaign, sit: Sit) -> None:
     desk = watched(sit(people.anna))
-    assert visit(desk, PEOPLES, besieged.pk) == {}
+    assert visit(desk, PEOPLES, besieged) == {}
     assert desk.text(".desk-campaign") == NAME
     assert desk.page.locator(".criterion legend").inner_text() == NAME
     desk.page.keyboard.press("?")
