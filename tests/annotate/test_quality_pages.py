@@ -207,3 +207,17 @@ def test_an_assessment_is_of_its_own_campaign(people: People) -> None:
     assess(other)
     Assessment.objects.update(completed_at=timezone.now())
     assert "No labels yet" in page_of(people, one)
+
+
+def test_a_language_with_decimal_commas_draws_the_same_charts(
+    people: People, learnt: Campaign
+) -> None:
+    def drawn(language: str) -> list[str]:
+        client = people.client(people.admin)
+        page = client.get(address(learnt), headers={"Accept-Language": language})
+        return re.findall(r' (?:d|cx|cy|x|y|points)="[^"]*"', page.content.decode())
+
+    assess(learnt)
+    english = drawn("en")
+    assert len(english) > 50
+    assert drawn("de") == english
