@@ -1,6 +1,10 @@
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
+from django.template.defaultfilters import floatformat
+from django.utils.formats import localize
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from annotate.exporting.answers import has_rounds
@@ -9,6 +13,7 @@ from annotate.exporting.options import Extra, FileType, OneRow, OptionRefused, O
 from annotate.models import Campaign, Comparison
 
 PERCENT = {"min": 0, "max": 100, "step": "any", "inputmode": "decimal"}
+SHARES = ("min_agreement", "min_posterior", "test_share")  # typed in percent
 
 
 class ExportForm(forms.Form):
@@ -109,7 +114,7 @@ class ExportForm(forms.Form):
         if self.errors:
             return found
         kept = {name: value for name, value in found.items() if value is not None}
-        for name in ("min_agreement", "min_posterior", "test_share"):
+        for name in SHARES:
             if name in kept:
                 kept[name] = kept[name] / 100
         kept["extras"] = tuple(kept["extras"])
@@ -118,3 +123,20 @@ class ExportForm(forms.Form):
         except OptionRefused as problem:
             self.add_error(problem.field, str(problem))
         return found
+
+
+def in_words(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What an export was asked for, as its form says it; what nobody asked for is left out."""
+    for name, field in ExportForm.base_fields.items():
+        value = options.get(name)
+        if value in (None, False, 0, []):
+            continue
+        if name in SHARES:
+            said = f"{floatformat(100 * value, -2)} %"
+        elif isinstance(field, forms.ChoiceField):
+            titles = dict(field.choices)  # type: ignore[arg-type]
+            chosen = value if isinstance(value, list) else [value]
+            said = ", ".join(str(titles.get(one, one)) for one in chosen)
+        else:
+            said = gettext("yes") if value is True else localize(value)
+        yield str(field.label), said

@@ -18,7 +18,7 @@ from annotate.exporting.job import SUMS, export_folder, single_file
 from annotate.exporting.options import Options
 from annotate.exporting.preview import preview
 from annotate.exporting.serving import send
-from annotate.forms.exports import ExportForm
+from annotate.forms.exports import ExportForm, in_words
 from annotate.models import Campaign, Export
 from annotate.overview import open_flags
 from annotate.queries import current_labels
@@ -90,18 +90,13 @@ def export_report(request: HttpRequest, pk: int) -> HttpResponse:
         (FILTERS[one["filter"]], one["count"]) for one in report["removed"]
     ]
     left_out += [(_(one["reason"]), one["count"]) for one in report["left_out"]]
-    asked = report["options"].items()
     context = {
         "campaign": export.campaign,
         "export": export,
         "report": report,
         "quality": list(quality_rows(report)),
         "left_out": left_out,
-        "options": [
-            (name, ", ".join(one) if isinstance(one, list) else one)
-            for name, one in asked
-            if one not in (None, False, [], 0)
-        ],
+        "options": in_words(report["options"]),
         "here": "exports",
         "flag_count": open_flags(export.campaign).count(),
     }

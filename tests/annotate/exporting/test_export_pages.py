@@ -140,7 +140,9 @@ def test_the_report_is_a_page(labelled: Campaign, admin: Client) -> None:
     assert "5 rows in the format trl" in page
     assert "the left text is the better one" in page
     assert "over the prompt" in page
-    assert "<dd>ties, both_bad, edits, judgements</dd>" in page
+    assert "<dt>Further files</dt><dd>ties, both bad, edits, all judgements, raw</dd>" in page
+    assert "<dt>Prompts for testing</dt><dd>40 %</dd>" in page
+    assert "Least agreement on a pair" not in page  # nobody asked for one
     for one in made.files:
         assert f'href="/exports/{made.pk}/files/{one["name"]}/" download' in page
 
