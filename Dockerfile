@@ -18,6 +18,9 @@ RUN if [ -n "$TORCH_INDEX" ]; then \
     pip install --no-deps -r requirements-model.txt
 
 FROM python:3.11-slim-bookworm
+# pg_dump, pg_restore and psql, for backups: of the version that compose.yaml has the server of.
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client-15 && \
+    rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin pairselect && \
     install --directory --owner=pairselect --group=pairselect --mode=0700 /data
 COPY --from=build /opt/venv /opt/venv
@@ -34,6 +37,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     PAIRSELECT_DATA_DIR=/data \
     HF_HOME=/data/huggingface
 USER 10001
+# Static files under names that tell their content, as `serve` makes them; a broken one ends the
+# build. The key is of this step alone, so that none is made for the image.
+RUN PAIRSELECT_SECRET_KEY=$(python -c "import secrets; print(secrets.token_urlsafe(64))") \
+    python manage.py publish_static
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=6s --start-period=30s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/', timeout=5)"]

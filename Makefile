@@ -1,5 +1,6 @@
 # make demo   install, load the demo and serve it         (make demo PORT=9000)
 # make test   install what the tests need and run them all
+# make test-postgres   those of them that use the database, on a PostgreSQL of their own
 # make messages   collect the strings to translate and compile the translations (needs gettext)
 PYTHON ?= python3
 PORT ?= 8000
@@ -14,7 +15,7 @@ RUN := .venv/bin/python
 FITS := import importlib.metadata as m; v = m.version("torch").split(".")[:2]; \
 	assert (2, 9) <= tuple(map(int, v)) < (3, 0)
 
-.PHONY: demo serve test check messages install clean
+.PHONY: demo serve test test-postgres check messages install clean
 
 demo: install
 	@$(RUN) manage.py migrate --verbosity 0
@@ -27,6 +28,11 @@ serve: install
 
 test: .venv/.tested-with
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile
+
+# DATABASE_URL names a server that is there; without it one is started for the tests.
+test-postgres: .venv/.tested-with
+	$(if $(DATABASE_URL),,tests/on_postgres.sh) $(RUN) -m pytest --numprocesses 2 --dist loadfile \
+		--database-only
 
 check: .venv/.tested-with
 	.venv/bin/ruff check .

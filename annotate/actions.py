@@ -2,14 +2,17 @@
 
 import secrets
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from annotate.amending import change_people
+from annotate.exporting.options import Options
 from annotate.guidelines import change_guidelines
-from annotate.models import Campaign, Comparison
+from annotate.models import Campaign, Comparison, Export, Flag
 from annotate.queueing import take_turns
 from pairselect.designs.actions import work_for_design
 from pairselect.designs.models import Design
@@ -17,8 +20,10 @@ from pairselect.jobs.actions import Work, is_active
 from pairselect.jobs.progress import JobError, JobProgress
 from pairselect.pools.models import Score
 from pairselect.pools.naming import row_named
+from pairselect.trail.actions import record
 
 
+@transaction.atomic
 def create_campaign(
     design: Design,
     *,
@@ -51,8 +56,8 @@ def create_campaign(
         ),
         start={"seed": secrets.randbelow(2**31) if seed is None else seed},
     )
-    campaign.annotators.add(*annotators)
-    campaign.adjudicators.add(*adjudicators)
+    change_people(campaign, annotators=[*campaign.annotators.all(), *annotators])
+    change_people(campaign, adjudicators=[*campaign.adjudicators.all(), *adjudicators])
     if guidelines is not None:
         change_guidelines(campaign, guidelines, created_by=created_by)
     return campaign
@@ -86,25 +91,59 @@ def open_campaign(campaign_id: int, progress: JobProgress) -> None:
         )
         campaign.opened_at = timezone.now()
         campaign.save(update_fields=["opened_at"])
+        record("campaign.opened", campaign, comparisons=total)
     progress.report(total, total)
 
 
 def close_campaign(campaign: Campaign) -> None:
-    Campaign.objects.filter(pk=campaign.pk).update(closed_at=timezone.now())
+    _switch(campaign, "closed_at", timezone.now(), "campaign.closed")
 
 
 def reopen_campaign(campaign: Campaign) -> None:
-    Campaign.objects.filter(pk=campaign.pk).update(closed_at=None)
+    _switch(campaign, "closed_at", None, "campaign.reopened")
 
 
 def pause_campaign(campaign: Campaign) -> None:
     """Nobody gets a comparison until it goes on. An answer in somebody's hands still counts."""
-    rows = Campaign.objects.filter(pk=campaign.pk, paused_at__isnull=True)
-    rows.update(paused_at=timezone.now())
+    _switch(campaign, "paused_at", timezone.now(), "campaign.paused")
 
 
 def resume_campaign(campaign: Campaign) -> None:
-    Campaign.objects.filter(pk=campaign.pk).update(paused_at=None)
+    _switch(campaign, "paused_at", None, "campaign.resumed")
+
+
+def _switch(campaign: Campaign, field: str, to: datetime | None, action: str) -> None:
+    """Asked a second time it changes nothing."""
+    with transaction.atomic():
+        rows = Campaign.objects.filter(pk=campaign.pk, **{f"{field}__isnull": to is not None})
+        if rows.update(**{field: to}):
+            record(action, campaign)
+
+
+def resolve_flag(flag: Flag, *, resolved: bool) -> None:
+    """Put a flag away, or open it again."""
+    with transaction.atomic():
+        rows = Flag.objects.filter(pk=flag.pk, resolved_at__isnull=resolved)
+        if rows.update(resolved_at=timezone.now() if resolved else None):
+            action = "flag.resolved" if resolved else "flag.reopened"
+            campaign = flag.comparison.campaign
+            record(action, campaign, flag=flag.pk, comparison=flag.comparison_id, kind=flag.kind)
+
+
+def create_export(
+    campaign: Campaign, options: Options, *, created_by: User | None = None
+) -> Export:
+    """The export that a worker will write."""
+    with transaction.atomic():
+        export = Export.objects.create(
+            campaign=campaign,
+            format=options.format,
+            options=options.to_json(),
+            created_by=created_by,
+        )
+        told = {"export": export.pk, "format": options.format} | options.to_json()
+        record("export.started", campaign, person=created_by, **told)
+    return export
 
 
 def _queue(campaign: Campaign) -> list[int]:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from annotate.models import Campaign, Comparison, Judgement
 from annotate.queries import current_judgements, current_labels
 from pairselect.designs.models import SelectedPair
+from pairselect.trail.actions import changed, record
 
 Adjudicate = Campaign.Adjudicate
 Choice = Judgement.Choice
@@ -84,6 +85,10 @@ def settle(comparison: Comparison) -> None:
     other, so that of two that arrive together the later one sees both.
     """
     campaign = comparison.campaign
+    # Of one that was passed on, nobody's claim is left.
+    if comparison.kind == Kind.ADJUDICATION and (comparison.labelled_at or comparison.claimed_at):
+        action = "dispute.settled" if comparison.labelled_at else "dispute.undone"
+        record(action, campaign, pair=comparison.pair_id, comparison=comparison.pk)
     if comparison.kind == Kind.ADJUDICATION and comparison.labelled_at is None:
         rule = _rule_of(campaign)
         if not disputed(campaign, adjudicate=rule).filter(pair=comparison.pair_id).exists():
@@ -174,12 +179,22 @@ def change_adjudication(
 ) -> None:
     """Have disagreements decided so from now on, those that are there already among them."""
     with transaction.atomic():
+        adjudicators = list(adjudicators)
+        before = Campaign.objects.get(pk=campaign.pk)
+        found = changed(_told(before.adjudicate, before.adjudicators.all()),
+                        _told(adjudicate, adjudicators))  # fmt: skip
         campaign.adjudicate = adjudicate
         campaign.save(update_fields=["adjudicate"])
         campaign.adjudicators.set(adjudicators)
+        if found:
+            record("campaign.adjudication_changed", campaign, **found)
         settle_all(campaign)
         if adjudicate != Adjudicate.NEVER and campaign.labels_per_pair > 1:
             transaction.on_commit(partial(_settle_after, campaign))
+
+
+def _told(rule: str, people: Iterable[User]) -> dict[str, Any]:
+    return {"adjudicate": str(rule), "adjudicators": sorted(one.username for one in people)}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from annotate.models import (
     Machine,
     Participation,
     Preferences,
+    Tally,
 )
 from pairselect.accounts.readonly import ManyRowsAdmin, ReadOnlyAdmin
 
@@ -140,3 +141,11 @@ class PreferencesAdmin(ReadOnlyAdmin):
     list_filter = ["language", "theme"]
     list_select_related = ["person"]
     search_fields = ["person__username"]
+
+
+@admin.register(Tally)
+class TallyAdmin(ReadOnlyAdmin):
+    list_display = ["id", "campaign", "counted_at", "seconds"]
+    list_filter = ["counted_at"]
+    list_select_related = ["campaign"]
+    search_fields = ["campaign__name"]

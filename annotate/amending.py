@@ -12,6 +12,7 @@ from annotate.forms.campaigns import PriceForm
 from annotate.models import Campaign
 from annotate.queries import annotators as who_annotates
 from annotate.queries import people_with_a_role
+from pairselect.trail.actions import changed, record
 
 PRICE = ("price", "priced_by", "currency")
 
@@ -41,7 +42,8 @@ def amend(
     """
     with transaction.atomic():
         if annotators is not None:
-            campaign.annotators.set(named(who_annotates(), annotators, "annotators"))
+            people = named(who_annotates(), annotators, "annotators")
+            change_people(campaign, annotators=people)
         if adjudicate is not None or adjudicators is not None:
             rule = campaign.adjudicate if adjudicate is None else adjudicate
             if rule not in Campaign.Adjudicate:
@@ -77,4 +79,27 @@ def _change_price(campaign: Campaign, given: Mapping[str, Any]) -> None:
     if not form.is_valid():
         field, errors = next(iter(form.errors.items()))
         raise AmendmentRefused(field, str(errors[0]))
-    Campaign.objects.filter(pk=campaign.pk).update(**form.cleaned_data)
+    change_price(campaign, form.cleaned_data)
+
+
+def change_price(campaign: Campaign, price: Mapping[str, Any]) -> None:
+    """Reckon with this price from now on; ``price`` has all of `PRICE`."""
+    with transaction.atomic():
+        rows = Campaign.objects.select_for_update().filter(pk=campaign.pk)
+        before = rows.values(*PRICE).get()
+        rows.update(**price)
+        if found := changed(before, price):
+            record("campaign.price_changed", campaign, **found)
+
+
+def change_people(campaign: Campaign, **people: Iterable[User]) -> None:
+    """Have these people, and nobody else, as the campaign's annotators, or adjudicators."""
+    with transaction.atomic():
+        for role, chosen in people.items():
+            rows = getattr(campaign, role)
+            before = sorted(one.username for one in rows.all())
+            chosen = list(chosen)
+            rows.set(chosen)
+            after = sorted({one.username for one in chosen})
+            if found := changed({role: before}, {role: after}):
+                record("campaign.people_changed", campaign, **found)

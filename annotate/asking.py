@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Campaign
 from annotate.queries import current_labels
+from pairselect.trail.actions import changed, record
 
 LAID_DOWN = ("labels_per_pair", "mix_window")  # into the queue, when the campaign opens
 
@@ -46,6 +47,9 @@ def change_asked(campaign: Campaign, asked: dict[str, Any]) -> None:
         for field, why in fixed(present).items():
             if field in asked and asked[field] != getattr(present, field):
                 raise Fixed(field, why)
+        found = changed({field: getattr(present, field) for field in asked}, asked)
         for field, value in asked.items():
             setattr(present, field, value)
         present.save(update_fields=list(asked))
+        if found:
+            record("campaign.asked_changed", campaign, **found)

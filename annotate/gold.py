@@ -18,6 +18,7 @@ from pairselect.pools.reading import Columns
 from pairselect.pools.reading.build import builder
 from pairselect.pools.reading.json_records import lines
 from pairselect.pools.reading.rows import BadRow, Record, RowProblem, UnreadableFile
+from pairselect.trail.actions import record
 
 MOST_BYTES = 5_000_000  # of a file
 MOST_ROWS = 5_000  # of gold in a campaign: of more, nobody would meet a noticeable part
@@ -155,6 +156,7 @@ def add_gold(campaign: Campaign, pairs: Iterable[tuple[int, GoldPair]]) -> int:
             ),
             batch_size=500,
         )
+        record("gold.added", campaign, pairs=len(pairs))
     return len(pairs)
 
 
@@ -162,15 +164,22 @@ def retire_gold(gold: Gold) -> bool:
     """Ask it no more. True when nobody was ever asked, and it is gone; else it is kept, retired."""
     try:
         with transaction.atomic():
+            record("gold.retired", gold.campaign, gold=gold.pk, deleted=True)
             gold.delete()
     except ProtectedError:
-        Gold.objects.filter(pk=gold.pk).update(retired_at=timezone.now())
+        with transaction.atomic():
+            used = Gold.objects.filter(pk=gold.pk, retired_at__isnull=True)
+            if used.update(retired_at=timezone.now()):
+                record("gold.retired", gold.campaign, gold=gold.pk)
         return False
     return True
 
 
 def use_again(gold: Gold) -> None:
-    Gold.objects.filter(pk=gold.pk).update(retired_at=None)
+    with transaction.atomic():
+        retired = Gold.objects.filter(pk=gold.pk, retired_at__isnull=False)
+        if retired.update(retired_at=None):
+            record("gold.restored", gold.campaign, gold=gold.pk)
 
 
 def too_large() -> str:

@@ -12,6 +12,7 @@ from annotate.models import Campaign, Guideline, Participation
 from annotate.onboarding import participation
 from annotate.queries import current_guideline
 from annotate.rendering import render_markdown
+from pairselect.trail.actions import record
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ def change_guidelines(
         if text == (present.text if present else ""):
             return present
         highest = campaign.guidelines.aggregate(highest=Max("number"))["highest"] or 0
-        return Guideline.objects.create(
+        version = Guideline.objects.create(
             campaign=campaign, number=highest + 1, text=text, created_by=created_by
         )
+        record("campaign.guidelines_changed", campaign, person=created_by, version=version.number)
+    return version
 
 
 def guideline_view(campaign: Campaign, person: User) -> GuidelineView | None:

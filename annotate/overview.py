@@ -153,7 +153,9 @@ def labels_without_guidelines(campaign: Campaign) -> int:
 
 
 def open_flags(campaign: Campaign) -> QuerySet[Flag]:
-    return Flag.objects.filter(comparison__campaign=campaign, resolved_at__isnull=True)
+    # Not by the index of the campaign's comparisons, of which there are far more than of flags.
+    found = Flag.objects.alias(of=F("comparison__campaign") + 0)
+    return found.filter(of=campaign.pk, resolved_at__isnull=True)
 
 
 def flags_of(campaign: Campaign) -> QuerySet[Flag]:

@@ -8,22 +8,20 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import ceil, sqrt
 from statistics import mean, stdev
-from typing import Any
 
-from django.db.models import Avg, Count, Min, Q, Sum
-from django.db.models.functions import TruncDate
+from django.contrib.auth.models import User
+from django.db.models import Q
 from django.utils import timezone
 from scipy.special import stdtrit
 
+from annotate.counting import WINDOW, AnswerCounts, count_answers
 from annotate.leasing import LEASE
-from annotate.measures import SPENT
 from annotate.models import Campaign, Comparison, Judgement
-from annotate.queries import current_labels
+from annotate.tally import tally_of
 
 Choice = Judgement.Choice
 Kind = Comparison.Kind
 
-WINDOW = 7  # whole days before today: a week, so that every weekday is in it once
 LEAST_DAYS = 3  # of work, before anything is said of the end
 LEVEL = 0.8  # of the range of the end
 FARTHEST = 3 * 365  # days; an end beyond them is no end
@@ -84,6 +82,7 @@ class PaceAndCost:
     labels: int
     wanted: int
     decided: int
+    choices: dict[str, int]  # labels by choice, skips beside them
     days: list[Day]  # the week before today, and today
     seconds: Estimate | None  # active ones a label, their mean
     hours: float  # active ones of all answers so far
@@ -91,6 +90,7 @@ class PaceAndCost:
     at_work: int  # people who compare at this moment
     finish: Finish | None
     cost: Cost | None
+    counted_at: datetime | None  # None: now
 
     @property
     def today(self) -> int:
@@ -107,33 +107,30 @@ class PaceAndCost:
 
 
 def pace_and_cost(campaign: Campaign) -> PaceAndCost:
-    """As it stands now; days are those of the active time zone. Six queries."""
-    now = timezone.now()
-    labels = current_labels(campaign).exclude(choice=Choice.SKIP).order_by()
-    counts = labels.aggregate(
-        labels=Count("pk"),
-        decided=Count("pk", filter=Q(choice__in=[Choice.LEFT, Choice.RIGHT])),
-        mean=Avg(SPENT),
-        squares=Avg(SPENT * SPENT),
-    )
-    number = counts["labels"]
-    wanted = campaign.comparisons.filter(kind=Kind.LABEL).count()
-    spent = _spent(campaign)
-    days = _days(campaign, now)
-    seconds = _mean(counts["mean"], _sd(counts, number), number)
-    hours_left = _hours_left(spent, number, max(0, wanted - number))
+    """As it stands now, or, of a large campaign, when it was last counted; but who is at work is
+    always of now. Days are those of the active time zone. Six queries at most."""
+    tally = tally_of(campaign)
+    found: AnswerCounts = count_answers(campaign) if tally is None else tally.answers
+    now, choices = timezone.now(), found["choices"]
+    number = sum(choices.values()) - choices[Choice.SKIP]
+    decided = choices[Choice.LEFT] + choices[Choice.RIGHT]
+    left = max(0, found["wanted"] - number)
+    days = _days(found, timezone.localdate(now))
+    hours_left = _hours_left(found, number, left)
     goes_on = campaign.opened_at and not (campaign.closed_at or campaign.paused_at)
     return PaceAndCost(
         labels=number,
-        wanted=wanted,
-        decided=counts["decided"],
+        wanted=found["wanted"],
+        decided=decided,
+        choices=choices,
         days=days,
-        seconds=seconds,
-        hours=spent.seconds / HOUR,
+        seconds=_mean(found["label_mean"], found["label_sd"], number),
+        hours=found["seconds"] / HOUR,
         hours_left=hours_left,
         at_work=at_work(campaign, now),
-        finish=_finish(campaign, days, wanted - number) if goes_on else None,
-        cost=_cost(campaign, number, wanted, counts["decided"], spent, hours_left),
+        finish=_finish(found, days, left) if goes_on else None,
+        cost=_cost(campaign, found, number, decided, hours_left),
+        counted_at=tally.counted_at if tally else None,
     )
 
 
@@ -141,47 +138,12 @@ def at_work(campaign: Campaign, now: datetime) -> int:
     """People with a comparison open whose page has been heard of in the last minutes."""
     held = campaign.comparisons.filter(
         ~Q(kind=Kind.MACHINE),
-        annotator__isnull=False,
+        annotator__in=User.objects.order_by().values("pk"),  # so that the index `whose` is used
         labelled_at__isnull=True,
         shown_at__isnull=False,
         leased_until__gte=now + LEASE - AT_WORK,
     )
     return held.order_by().values("annotator").distinct().count()
-
-
-@dataclass(frozen=True)
-class _Spent:
-    """Active seconds of all that people answered, whether or not it stands."""
-
-    answers: int
-    seconds: float
-    sd: float | None
-    decisions: int  # of adjudicators, that stand
-
-
-def _spent(campaign: Campaign) -> _Spent:
-    given = Judgement.objects.filter(comparison__campaign=campaign)
-    found = given.exclude(comparison__kind=Kind.MACHINE).aggregate(
-        answers=Count("pk"),
-        total=Sum(SPENT),
-        mean=Avg(SPENT),
-        squares=Avg(SPENT * SPENT),
-        decisions=Count(
-            "pk",
-            filter=Q(comparison__kind=Kind.ADJUDICATION, withdrawn_at__isnull=True)
-            & ~Q(choice=Choice.SKIP),
-        ),
-    )
-    return _Spent(
-        found["answers"], found["total"] or 0.0, _sd(found, found["answers"]), found["decisions"]
-    )
-
-
-def _sd(found: dict[str, Any], number: int) -> float | None:
-    """The sample's standard deviation, of the means of its values and of their squares."""
-    if number < 2:
-        return None
-    return sqrt(max(0.0, found["squares"] - found["mean"] ** 2) * number / (number - 1))
 
 
 def _mean(value: float | None, sd: float | None, number: int) -> Estimate | None:
@@ -191,37 +153,27 @@ def _mean(value: float | None, sd: float | None, number: int) -> Estimate | None
     return Estimate(value, max(0.0, value - reach), value + reach)
 
 
-def _hours_left(spent: _Spent, labels: int, left: int) -> Estimate | None:
+def _hours_left(found: AnswerCounts, labels: int, left: int) -> Estimate | None:
     """Of the labels that are missing, each with as many other answers as a label had so far."""
-    if labels < FEW or spent.sd is None:
+    sd = found["seconds_sd"]
+    if labels < FEW or sd is None:
         return None
-    answers = left * spent.answers / labels
-    value = answers * spent.seconds / spent.answers
+    answers = left * found["answers"] / labels
+    value = answers * found["seconds"] / found["answers"]
     # The mean is known to sd/√n, and the answers to come differ from theirs.
-    reach = 1.96 * spent.sd * sqrt(answers**2 / spent.answers + answers)
+    reach = 1.96 * sd * sqrt(answers**2 / found["answers"] + answers)
     return Estimate(value / HOUR, max(0.0, value - reach) / HOUR, (value + reach) / HOUR)
 
 
-def _days(campaign: Campaign, now: datetime) -> list[Day]:
-    today = timezone.localdate(now)
-    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    since = midnight - timedelta(days=WINDOW, hours=1)  # clocks may have been put back
-    rows = current_labels(campaign).exclude(choice=Choice.SKIP).filter(created_at__gte=since)
-    counts = dict(
-        rows.order_by()
-        .annotate(day=TruncDate("created_at"))
-        .values_list("day")
-        .annotate(labels=Count("pk"))
-    )
+def _days(found: AnswerCounts, today: date) -> list[Day]:
     days = [today - timedelta(days=ago) for ago in range(WINDOW, -1, -1)]
-    return [Day(day, counts.get(day, 0)) for day in days]
+    return [Day(day, found["days"].get(day.isoformat(), 0)) for day in days]
 
 
-def _finish(campaign: Campaign, days: list[Day], left: int) -> Finish | None:
-    first = current_labels(campaign).aggregate(first=Min("created_at"))["first"]
-    if left <= 0 or first is None:
+def _finish(found: AnswerCounts, days: list[Day], left: int) -> Finish | None:
+    if left <= 0 or found["first"] is None:
         return None
-    begun = timezone.localdate(first)
+    begun = timezone.localdate(datetime.fromisoformat(found["first"]))
     whole = [day.labels for day in days[:-1] if day.date >= begun]
     return finish_of(whole, left, today=days[-1].date)
 
@@ -265,10 +217,9 @@ def _after(today: date, days: float) -> date:
 
 def _cost(
     campaign: Campaign,
+    found: AnswerCounts,
     labels: int,
-    wanted: int,
     decided: int,
-    spent: _Spent,
     hours_left: Estimate | None,
 ) -> Cost | None:
     """None without a price."""
@@ -276,11 +227,11 @@ def _cost(
     if price is None:
         return None
     if campaign.priced_by == Campaign.PricedBy.LABEL:
-        so_far = price * (labels + spent.decisions)
-        more = price * max(0, wanted - labels)
+        so_far = price * (labels + found["decisions"])
+        more = price * max(0, found["wanted"] - labels)
         ends = (more, more, more)
     else:
-        so_far = price * Decimal(spent.seconds / HOUR)
+        so_far = price * Decimal(found["seconds"] / HOUR)
         ends = None
         if hours_left is not None:
             hours = (hours_left.value, hours_left.low, hours_left.high)

@@ -11,6 +11,7 @@ from annotate.queries import current_labels
 from pairselect.designs.actions import create_design
 from pairselect.designs.models import Design, KnownLabel
 from pairselect.designs.queries import chain_of
+from pairselect.trail.actions import record
 
 USABLE = (Judgement.Choice.LEFT, Judgement.Choice.RIGHT, Judgement.Choice.TIE)
 
@@ -49,9 +50,11 @@ def create_next_round(
         labels = known_labels(campaign)
         if not labels:
             raise NoLabels(no_labels(campaign))
-        return create_design(
+        design = create_design(
             name=name, created_by=created_by, after=campaign.design, labels=labels, **settings
         )
+        record("campaign.next_round", campaign, person=created_by, design=design.name)
+    return design
 
 
 def no_labels(campaign: Campaign) -> str:

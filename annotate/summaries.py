@@ -11,7 +11,7 @@ from annotate.models import Assessment, Campaign, Comparison, Export
 from annotate.pacing import Cost, Estimate, Finish, PaceAndCost, pace_and_cost
 from annotate.quality.assess import newer_labels
 from annotate.quality.words import trust
-from annotate.queries import counts_by_choice, current_guideline
+from annotate.queries import current_guideline
 from pairselect.pools.summaries import Reference
 
 
@@ -95,6 +95,7 @@ class PaceSummary(TypedDict):
     hours_left: Interval | None
     at_work: int  # people at this moment
     finish: FinishSummary | None
+    counted_at: datetime | None  # of a large campaign, whose figures are of then; None: of now
 
 
 class CostSummary(TypedDict):
@@ -231,7 +232,7 @@ def campaign_detail(campaign: Campaign) -> CampaignDetail:
     assessment = campaign.assessments.filter(completed_at__isnull=False).first()
     return CampaignDetail(
         **campaign_summary(campaign),
-        answers=counts_by_choice(campaign),
+        answers=found.choices,
         guidelines=guidelines_of(campaign),
         pace=pace_summary(found),
         cost=_cost(found.cost, campaign.currency) if found.cost else None,
@@ -248,6 +249,7 @@ def pace_summary(found: PaceAndCost) -> PaceSummary:
         hours_left=_interval(found.hours_left),
         at_work=found.at_work,
         finish=_finish(found.finish) if found.finish else None,
+        counted_at=found.counted_at,
     )
 
 

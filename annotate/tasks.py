@@ -1,8 +1,9 @@
 from django.utils.translation import gettext_lazy as _
 
-from annotate import actions
+from annotate import actions, tally
 from annotate.exporting import job
 from annotate.machines import judging
+from annotate.models import Campaign
 from annotate.quality import assess
 from pairselect.jobs.progress import JobProgress
 from pairselect.jobs.registry import Subject, job_kind
@@ -53,3 +54,14 @@ def judge_campaign(assignment_id: int, progress: JobProgress) -> None:
 )
 def assess_labels(assessment_id: int, progress: JobProgress) -> None:
     assess.assess_labels(assessment_id, progress)
+
+
+@job_kind(
+    "count_answers",
+    title=_("Counting the answers"),
+    queue="cpu",
+    subject=Subject("annotate.Campaign", page="annotate:campaign"),
+    refreshes_page=False,  # the page shows the count before, with its time
+)
+def count_answers(campaign_id: int, progress: JobProgress) -> None:
+    tally.make_tally(Campaign.objects.get(pk=campaign_id))

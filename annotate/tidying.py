@@ -8,6 +8,7 @@ from annotate.models import Campaign, Comparison, Export, Flag, Judgement
 from pairselect.jobs.progress import JobProgress
 from pairselect.pools.tidying import Kind, Obstacle, number_of, refuse_if_needed, under_way
 from pairselect.pools.words import whole
+from pairselect.trail.actions import record
 
 
 def _stands_on_campaign(campaign: Campaign) -> list[Obstacle]:
@@ -71,6 +72,7 @@ def delete_campaign(campaign: Campaign, progress: JobProgress | None = None) -> 
         # `delete` would look for what hangs on each.
         rows = Comparison.objects.filter(campaign=campaign).order_by()
         rows._raw_delete(using=rows.db)
+        record("deleted", campaign)
         campaign.delete()
     for export in exports:
         discard_export(export)

@@ -37,9 +37,19 @@ KNOWN = frozenset(
         "PAIRSELECT_MAX_ROWS",
         "PAIRSELECT_MAX_CHARACTERS",
         "PAIRSELECT_API_RATE",
+        "PAIRSELECT_MAX_JOBS",
+        "PAIRSELECT_LOG_FORMAT",
+        "PAIRSELECT_METRICS_TOKEN",
+        "PAIRSELECT_PASSWORD_LOGIN",
+        "PAIRSELECT_OIDC_ISSUER",
+        "PAIRSELECT_OIDC_CLIENT_ID",
+        "PAIRSELECT_OIDC_CLIENT_SECRET",
+        "PAIRSELECT_OIDC_NAME",
+        "PAIRSELECT_OIDC_DOMAINS",
     }
 )
 HTTPS_ONLY = ("PAIRSELECT_HSTS_SECONDS", "PAIRSELECT_HSTS_SUBDOMAINS", "PAIRSELECT_TRUSTED_PROXY")
+ROUNDS = "PAIRSELECT_ROUNDS"  # of the tests: how often they kill (docs/reliability.md)
 SERVER_KEY = "PAIRSELECT_SERVER_KEY_"  # and the server's name, in capitals
 
 SERVER_HOST = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?")  # no user, no password
@@ -50,13 +60,13 @@ FALSE = frozenset({"0", "false", "no", "off"})
 
 CONNECTION_SECONDS = 60
 
-# Four writers at once: 75 writes/s and failures on SQLite's defaults, 723/s and none with these.
+# Four writers at once: 75 writes/s and failures on SQLite's defaults, none with these. FULL: what
+# was acknowledged is on the disk, and there after a power cut; NORMAL would lose the last seconds.
+# It costs each commit an fsync, 4 ms at the median on a cloud machine's disk.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
-    "init_command": (
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=67108864;"
-    ),
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA mmap_size=67108864;",
 }
 
 
@@ -68,6 +78,17 @@ class Server:
     key: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True)
+class Oidc:
+    """An OpenID Connect server that people log in with; its secret is in no log and no page."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str
+    domains: tuple[str, ...]  # of verified e-mail addresses that let in without an invitation
+
+
 def refuse_misspelt() -> None:
     """A misspelt setting is an error, not a default.
 
@@ -77,7 +98,7 @@ def refuse_misspelt() -> None:
     for name in sorted(os.environ.keys() - KNOWN):
         if not name.startswith("PAIRSELECT_") or "_PORT" in name or "_SERVICE_" in name:
             continue
-        if name.startswith(SERVER_KEY):
+        if name.startswith(SERVER_KEY) or name == ROUNDS:
             continue
         if meant := get_close_matches(name, KNOWN, n=1, cutoff=0.8):
             raise ImproperlyConfigured(
@@ -155,6 +176,52 @@ def proxies(name: str) -> list[str]:
     return found
 
 
+def trusted_proxies(name: str, *, https: bool) -> list[str]:
+    """Who may say where a request came from: as for its scheme, this machine and who is named.
+
+    Without HTTPS there is no proxy, and whoever claims an address is not believed.
+    """
+    return ["127.0.0.1", "::1", *proxies(name)] if https else []
+
+
+def oidc(prefix: str) -> Oidc | None:
+    """The OpenID Connect server, if there is one: three variables, all or none."""
+    needed = [f"{prefix}_{part}" for part in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET")]
+    issuer, client_id, secret = given = [os.environ.get(one, "").strip() for one in needed]
+    lacking = [name for name, value in zip(needed, given, strict=True) if not value]
+    optional = [f"{prefix}_NAME", f"{prefix}_DOMAINS"]
+    if len(lacking) == len(needed):
+        if found := [one for one in optional if os.environ.get(one, "").strip()]:
+            raise ImproperlyConfigured(f"{found[0]} means nothing without {needed[0]}.")
+        return None
+    if lacking:
+        raise ImproperlyConfigured(f"Logging in by OpenID Connect needs {', '.join(lacking)} too.")
+    address = urlsplit(issuer)
+    local = address.hostname in ("localhost", "127.0.0.1", "::1")
+    if not address.hostname or address.scheme not in (("https", "http") if local else ("https",)):
+        raise ImproperlyConfigured(
+            f"{needed[0]}={issuer!r} must be an address that begins with https://, without "
+            "/.well-known/openid-configuration."
+        )
+    domains = tuple(one.lower().removeprefix("@") for one in names(optional[1]))
+    if any("@" in one or "." not in one for one in domains):
+        raise ImproperlyConfigured(
+            f"{optional[1]} must be domains separated by commas, such as 'example.org'."
+        )
+    name = os.environ.get(optional[0], "").strip() or address.hostname
+    return Oidc(issuer.rstrip("/"), client_id, secret, name, domains)
+
+
+def password_login(name: str, oidc: Oidc | None) -> bool:
+    """Whether people log in with a password; switched off only where there is another way."""
+    wanted = flag(name, default=True)
+    if not wanted and oidc is None:
+        raise ImproperlyConfigured(
+            f"{name} switches off the only way in: set PAIRSELECT_OIDC_ISSUER as well."
+        )
+    return wanted
+
+
 def data_dir(name: str, *, default: Path) -> Path:
     value = os.environ.get(name)
     path = Path(value).expanduser() if value else default
@@ -168,6 +235,13 @@ def data_dir(name: str, *, default: Path) -> Path:
         ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise ImproperlyConfigured(f"{name}: the folder {path} is not writable.")
+    return path
+
+
+def folder_in(folder: Path, name: str) -> Path:
+    """A folder of the data folder, which is there."""
+    path = folder / name
+    path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
@@ -231,6 +305,24 @@ def count(name: str, *, default: int) -> int:
     if not value.isascii() or not value.replace("_", "").isdigit() or not int(value):
         raise ImproperlyConfigured(f"{name}={value!r} must be a whole number above 0.")
     return int(value)
+
+
+def choice(name: str, usual: str, *others: str) -> str:
+    """One of a few words."""
+    value = os.environ.get(name, "").strip() or usual
+    if value not in (usual, *others):
+        raise ImproperlyConfigured(f"{name}={value!r} must be {' or '.join((usual, *others))}.")
+    return value
+
+
+def token(name: str) -> str:
+    """A secret that a program sends; empty: none."""
+    value = os.environ.get(name, "").strip()
+    if value and (len(value) < 20 or not value.isascii() or not value.isprintable()):
+        raise ImproperlyConfigured(
+            f"{name} must be at least 20 printable ASCII characters, drawn at random."
+        )
+    return value
 
 
 def secret_key(name: str, folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Django settings. What an operator may change comes from the environment (``pairselect.env``)."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -20,17 +21,22 @@ PAIRSELECT_MAX_UNPACKED = env.size("PAIRSELECT_MAX_UNPACKED", default="20GB")
 PAIRSELECT_MAX_ROWS = env.count("PAIRSELECT_MAX_ROWS", default=5_000_000)
 PAIRSELECT_MAX_CHARACTERS = env.count("PAIRSELECT_MAX_CHARACTERS", default=200_000)
 PAIRSELECT_API_RATE = env.count("PAIRSELECT_API_RATE", default=600)  # a token's, a minute
+PAIRSELECT_MAX_JOBS = env.count("PAIRSELECT_MAX_JOBS", default=100)  # a person's, unfinished
+PAIRSELECT_METRICS_TOKEN = env.token("PAIRSELECT_METRICS_TOKEN")
 
 DEBUG = env.flag("PAIRSELECT_DEBUG", default=False)
 SECRET_KEY = env.secret_key("PAIRSELECT_SECRET_KEY", PAIRSELECT_DATA_DIR)
 ALLOWED_HOSTS = env.hosts("PAIRSELECT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env.https("PAIRSELECT_HTTPS", "PAIRSELECT_ALLOWED_HOSTS", debug=DEBUG)
-env.proxies("PAIRSELECT_TRUSTED_PROXY")  # a wrong one is refused here; gunicorn.conf.py uses it
+TRUSTED_PROXIES = env.trusted_proxies("PAIRSELECT_TRUSTED_PROXY", https=HTTPS)
+OIDC = env.oidc("PAIRSELECT_OIDC")
+PASSWORD_LOGIN = env.password_login("PAIRSELECT_PASSWORD_LOGIN", OIDC)
 DATABASES = {"default": env.database("DATABASE_URL", PAIRSELECT_DATA_DIR, checkout=BASE_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "pairselect",
+    "pairselect.trail",
     "pairselect.jobs",
     "pairselect.accounts",
     "pairselect.pools",
@@ -49,12 +55,18 @@ INSTALLED_APPS = [
     "csp",
     "django_tasks",
     "django_tasks_db",
+    "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
 ]
 
 MIDDLEWARE = [
     "pairselect.health.HealthMiddleware",  # before whatever a probe's request would be refused by
+    "pairselect.observing.ObservingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "pairselect.accounts.caching.KeptByNobodyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -67,6 +79,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "pairselect.accounts.middleware.HtmxLoginMiddleware",
     "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "pairselect.urls"
@@ -89,7 +103,10 @@ TEMPLATES = [
     }
 ]
 
-AUTHENTICATION_BACKENDS = ["annotate.backends.PersonBackend"]
+AUTHENTICATION_BACKENDS = [
+    "pairselect.accounts.backends.DoorBackend",  # who may try at all
+    "annotate.backends.PersonBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -103,6 +120,42 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
+# Guesses: so many failures lock a name from an address, and so many of whatever names an address.
+AXES_FAILURE_LIMIT = 5
+ADDRESS_FAILURE_LIMIT = 50
+AXES_COOLOFF_TIME = timedelta(minutes=15)  # from the last failure; trying goes unheard meanwhile
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_RESET_ON_SUCCESS = True
+AXES_HANDLER = "pairselect.accounts.locks.LockHandler"
+AXES_CLIENT_IP_CALLABLE = "pairselect.accounts.address.client_address"
+AXES_LOCKOUT_CALLABLE = "pairselect.accounts.locks.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# OpenID Connect. Of allauth no page is shown: accounts/oidc.py decides who comes in.
+SOCIALACCOUNT_ADAPTER = "pairselect.accounts.oidc.Adapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC.name,
+                "client_id": OIDC.client_id,
+                "secret": OIDC.client_secret,
+                "settings": {"server_url": OIDC.issuer},
+            }
+        ]
+        if OIDC
+        else [],
+    }
+}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -115,7 +168,13 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True  # static files are served from the checkout, without a build step
+STATIC_ROOT = env.folder_in(PAIRSELECT_DATA_DIR, "static")  # filled by pairselect.fingerprints
+WHITENOISE_USE_FINDERS = True  # plain names lead to the checkout, where nothing was published
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/.+\.[0-9a-f]{12}\.\w+$"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "pairselect.fingerprints.FingerprintedStorage"},
+}
 
 MEDIA_ROOT = PAIRSELECT_DATA_DIR / "uploads"  # never served: uploads are read by workers only
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -134,6 +193,8 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
         "frame-ancestors": [NONE],
         "form-action": [SELF],
+        "report-uri": "/csp-reports/",
+        "report-to": "csp",
     }
 }
 X_FRAME_OPTIONS = "DENY"
@@ -151,8 +212,23 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "pairselect.trail.logs.line_formatter"},
+        "json": {"()": "pairselect.trail.logs.json_formatter"},
+    },
+    "filters": {"circumstances": {"()": "pairselect.trail.logs.Circumstances"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": env.choice("PAIRSELECT_LOG_FORMAT", "line", "json"),
+            "filters": ["circumstances"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"pairselect": {"level": "INFO"}, "annotate": {"level": "INFO"}},
+    "loggers": {
+        "pairselect": {"level": "INFO"},
+        "annotate": {"level": "INFO"},
+        "django.request": {"level": "ERROR"},  # pairselect.observing has a line for each request
+        "gunicorn.error": {"handlers": ["stderr"], "propagate": False},
+    },
 }

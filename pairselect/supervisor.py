@@ -71,6 +71,7 @@ class Child:
         code = self.process.poll()
         if code is None:
             return
+        _signal_group(self.process, signal.SIGKILL)  # what is left of it holds its port
         self.process = None
         if now - self.started > QUICK_DEATH:
             self.has_lived, self.quick_deaths = True, 0
@@ -114,6 +115,13 @@ class Supervisor:
                 time.sleep(0.5)
         finally:
             self._stop_children()
+
+    def end_stuck(self, pid: int) -> None:
+        """Kill a child that does nothing any more; it is started again as any that has ended."""
+        for child in self.children:
+            if child.process is not None and child.process.pid == pid:
+                self.say(f"{child.name} is stuck: killed")
+                _signal_group(child.process, signal.SIGKILL)
 
     def _stop(self, number: int, frame: object) -> None:
         self.stopping = True

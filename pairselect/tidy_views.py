@@ -4,9 +4,8 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE, DELETION
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,7 +17,8 @@ from pairselect.jobs.actions import JobBusy, enqueue_job
 from pairselect.kinds import KINDS
 from pairselect.pools import tidying
 from pairselect.pools.naming import NameRefused
-from pairselect.pools.tidying import AT_ONCE, Kind, StillNeeded, record
+from pairselect.pools.tidying import AT_ONCE, Kind, StillNeeded
+from pairselect.trail.actions import record
 
 
 @require_POST
@@ -31,7 +31,6 @@ def rename(request: HttpRequest, what: str, pk: int) -> HttpResponse:
     except NameRefused as problem:
         messages.error(request, str(problem))
     else:
-        record(signed_in(request), row, f"renamed from “{old}”", CHANGE)
         said = gettext("“%(old)s” is now called “%(new)s”. Commands know it by that name.")
         messages.success(request, said % {"old": old, "new": row})
     return redirect(kind.page_of(row))
@@ -42,7 +41,6 @@ def rename(request: HttpRequest, what: str, pk: int) -> HttpResponse:
 def archive(request: HttpRequest, what: str, pk: int) -> HttpResponse:
     kind, row = _found(what, pk, named=True)
     tidying.archive(row)
-    record(signed_in(request), row, "archived", CHANGE)
     said = gettext("“%(name)s” is archived: lists and forms leave it out. Nothing is deleted.")
     messages.success(request, said % {"name": row})
     return redirect(kind.page_of(row))
@@ -53,7 +51,6 @@ def archive(request: HttpRequest, what: str, pk: int) -> HttpResponse:
 def restore(request: HttpRequest, what: str, pk: int) -> HttpResponse:
     kind, row = _found(what, pk, named=True)
     tidying.restore(row)
-    record(signed_in(request), row, "brought back", CHANGE)
     messages.success(request, gettext("“%(name)s” is back.") % {"name": row})
     return redirect(kind.page_of(row))
 
@@ -77,13 +74,13 @@ def delete(request: HttpRequest, what: str, pk: int) -> HttpResponse:
 
 
 def _delete(request: HttpRequest, kind: Kind[Any], row: Model) -> HttpResponse:
-    person, name, after, pk = signed_in(request), str(row), kind.list_of(row), row.pk
-    done, said = "deleted", gettext("“%(name)s” is deleted.")
+    name, after, pk = str(row), kind.list_of(row), row.pk
+    said = gettext("“%(name)s” is deleted.")
     try:
         if kind.rows(row) > AT_ONCE and not kind.obstacles(row):
-            with suppress(JobBusy):  # a worker is at it
-                enqueue_job(kind.job, row.pk, created_by=person)
-            done = "had a worker delete"
+            with suppress(JobBusy), transaction.atomic():  # a worker is at it
+                enqueue_job(kind.job, row.pk, created_by=signed_in(request))
+                record("deletion.asked", row)
             said = gettext("A worker deletes “%(name)s”.")
         else:
             kind.delete(row, None)
@@ -92,8 +89,6 @@ def _delete(request: HttpRequest, kind: Kind[Any], row: Model) -> HttpResponse:
         return redirect(after)
     except (StillNeeded, IntegrityError):  # the page says what, or what has come in this moment
         return redirect("delete", what=kind.what, pk=pk)
-    row.pk = pk  # which the deletion has taken
-    record(person, row, done, DELETION)
     messages.success(request, said % {"name": name})
     return redirect(after)
 

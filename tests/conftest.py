@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +17,42 @@ from pairselect.designs.models import Design, SelectedPair
 from pairselect.jobs.actions import run_job
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, Pool, Prompt, PromptSet, Variant
+from pairselect.trail import triggers
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The audit trail's triggers refuse what empties tables between tests.
+
+    `tests/trail/test_append_only.py` has them where it tests them; servers and workers that tests
+    start as processes of their own migrate a database of their own, with triggers.
+    """
+    with django_db_blocker.unblock():
+        triggers.remove(connection)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only",
+        action="store_true",
+        help="only the tests that use the database, without browsers and trainers",
+    )
+
+
+@pytest.hookimpl(trylast=True)  # browser tests are marked by then
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--database-only"):
+        return
+    chosen = [one for one in items if uses_database(one)]
+    config.hook.pytest_deselected(items=[one for one in items if not uses_database(one)])
+    items[:] = chosen
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    marked = item.get_closest_marker("django_db") is not None
+    slow = item.get_closest_marker("browser") or item.get_closest_marker("trainer")
+    return not slow and (marked or "db" in fixtures or "transactional_db" in fixtures)
 
 
 class NoProgress:

@@ -10,16 +10,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # Each part may import the parts before it; the engine and the core stand on nothing.
-ORDER = ["core", "engine", "jobs", "accounts", "pools", "designs", "annotate", "api", "top"]
+ORDER = [
+    *("core", "engine", "trail", "jobs", "accounts", "pools", "designs", "annotate", "api", "top"),
+]
 ALLOWED = {
     "core": {"core"},
     "engine": {"engine"},
-    "accounts": {"accounts"},
-    "jobs": {"jobs", "accounts"},
-    "pools": {"pools", "engine", "core", "jobs", "accounts"},
-    "designs": {"designs", "pools", "core", "jobs", "accounts"},
-    "annotate": {"annotate", "designs", "pools", "engine", "core", "jobs", "accounts"},
-    "api": {"api", "annotate", "designs", "pools", "core", "jobs", "accounts"},
+    "trail": {"trail"},
+    "accounts": {"accounts", "trail"},
+    "jobs": {"jobs", "accounts", "trail"},
+    "pools": {"pools", "engine", "core", "jobs", "accounts", "trail"},
+    "designs": {"designs", "pools", "core", "jobs", "accounts", "trail"},
+    "annotate": {"annotate", "designs", "pools", "engine", "core", "jobs", "accounts", "trail"},
+    "api": {"api", "annotate", "designs", "pools", "core", "jobs", "accounts", "trail"},
     "top": set(ORDER),
 }
 

@@ -75,12 +75,24 @@ def test_every_setting_changes_something(name: str, tmp_path: Path) -> None:
         "PAIRSELECT_DEBUG": "true",
         "PAIRSELECT_HSTS_SUBDOMAINS": "true",
         "PAIRSELECT_TRUSTED_PROXY": "nonsense",
+        "PAIRSELECT_LOG_FORMAT": "json",
+        "PAIRSELECT_METRICS_TOKEN": "a-token-of-20-letters",
+        "PAIRSELECT_PASSWORD_LOGIN": "off",
+        "PAIRSELECT_OIDC_DOMAINS": "example.org",
     }
+    provider = {
+        "PAIRSELECT_OIDC_ISSUER": "https://id.example.org",
+        "PAIRSELECT_OIDC_CLIENT_ID": "pairselect",
+        "PAIRSELECT_OIDC_CLIENT_SECRET": "a secret",
+    }
+    others |= provider
     before: dict[str, str] = {}
     if name in (*env.HTTPS_ONLY, "PAIRSELECT_HTTPS"):
         before = {"PAIRSELECT_ALLOWED_HOSTS": "a.org"}
     if name in env.HTTPS_ONLY:
         before["PAIRSELECT_HTTPS"] = "true"
+    if name.startswith("PAIRSELECT_OIDC_") or name == "PAIRSELECT_PASSWORD_LOGIN":
+        before |= provider | {name: f"{provider[name]}.org"} if name in provider else provider
     after = before | {name: others.get(name, "7")}
     if name == "PAIRSELECT_TRUSTED_PROXY":  # read by gunicorn; here it is only refused
         with pytest.raises(subprocess.CalledProcessError):
@@ -97,7 +109,7 @@ def test_every_table_is_described_once() -> None:
 
 def test_the_picture_names_every_model_that_a_label_stands_on() -> None:
     picture = DATA_MODEL.split("```")[1]
-    apart = {"Job", "Token", "Replay", "Preferences"}
+    apart = {"Entry", "Seal", "Invitation", "Job", "Token", "Replay", "Preferences"}
     ours = {m.__name__ for m in apps.get_models() if m._meta.app_label in OURS}
     assert set(re.findall(r"\b[A-Z]\w+", picture)) == ours - apart
 
@@ -106,6 +118,9 @@ def commands() -> list[tuple[str, str]]:
     found = []
     for name in (
         "install.md",
+        "backup.md",
+        "audit.md",
+        "monitoring.md",
         "operating.md",
         "settings.md",
         "servers.md",

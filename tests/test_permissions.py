@@ -1,29 +1,62 @@
-"""Every address × everybody. An address that is not in the table fails the test."""
+"""Every address × every method × everybody. An address that is not in the tables fails a test."""
 
 import re
-import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from annotate.machines.actions import assign, create_machine
-from annotate.models import Campaign, Export, Flag, Gold
+from annotate.models import Campaign, Comparison, Flag, Gold
+from pairselect.accounts.invitations import invite
 from pairselect.api.tokens import make_token
 from pairselect.designs.models import Plan
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Upload
-from tests.conftest import People, give
+from tests.annotate.exported import export
+from tests.conftest import People, give, make_campaign
+from tests.trust.watching import nothing_stays, writes
 
-OPEN, ADMIN, MEMBER, ANYONE = "open", "admin", "member of the campaign", "any person"
+# What each kind of address answers to each of `COLUMNS`, by the methods that it takes.
+COLUMNS = ("nobody", "inactive", "outsider", "annotator", "adjudicator", "admin", "operator")
+OPEN = "open"
+ANYONE = "any person"
+ADMIN = "admin"
+MEMBER = "annotator of the campaign"
+ADJUDICATOR = "adjudicator of the campaign"
+EITHER = "annotator or adjudicator of the campaign"
 OWNER = "whose it is, and admins"
+OPERATOR = "operator; others who are logged in are told that it is not for them"
+OFF = "nobody, unless it is switched on"
+CELLS = {  # login: led to the login page. Spending the budget does not make one an annotator.
+    OPEN:        ("in",    "in",    "in",  "in",  "in",  "in",  "in"),
+    ANYONE:      ("login", "login", "in",  "in",  "in",  "in",  "in"),
+    ADMIN:       ("login", "login", "403", "403", "403", "in",  "in"),
+    MEMBER:      ("login", "login", "404", "in",  "404", "404", "404"),
+    ADJUDICATOR: ("login", "login", "404", "404", "in",  "404", "404"),
+    EITHER:      ("login", "login", "404", "in",  "in",  "404", "404"),
+    OWNER:       ("login", "login", "404", "in",  "404", "in",  "in"),
+    OPERATOR:    ("in",    "in",    "403", "403", "403", "403", "in"),
+    OFF:         ("404",   "404",   "404", "404", "404", "404", "404"),
+}  # fmt: skip
 
 TABLE = {
     "login": OPEN,
-    "logout": OPEN,
+    "oidc": OFF,
+    "oidc_callback": OFF,
+    "join": OPEN,
+    "join_account": OPEN,
+    "operators_login": OPERATOR,
+    "logout": ANYONE,
     "annotate:catalogue": OPEN,
     "annotate:set_language": OPEN,
+    "history": ADMIN,
+    "csp_reports": OPEN,
     "home": ANYONE,
     "home_projects": ADMIN,
     "rename": ADMIN,
@@ -39,12 +72,12 @@ TABLE = {
     "annotate:revise": MEMBER,
     "annotate:flag": MEMBER,
     "annotate:history": MEMBER,
-    "annotate:read_guidelines": MEMBER,
+    "annotate:read_guidelines": EITHER,
     "annotate:onboarding_again": MEMBER,
-    "annotate:adjudicate": MEMBER,
-    "annotate:adjudicate_upcoming": MEMBER,
-    "annotate:adjudicate_undo": MEMBER,
-    "annotate:adjudicate_history": MEMBER,
+    "annotate:adjudicate": ADJUDICATOR,
+    "annotate:adjudicate_upcoming": ADJUDICATOR,
+    "annotate:adjudicate_undo": ADJUDICATOR,
+    "annotate:adjudicate_history": ADJUDICATOR,
     "pools:prompt_sets": ADMIN,
     "pools:prompt_set": ADMIN,
     "pools:prompt_set_upload_new": ADMIN,
@@ -93,7 +126,10 @@ TABLE = {
     "annotate:export_report": ADMIN,
     "annotate:export_file": ADMIN,
     "accounts:people": ADMIN,
-    "accounts:new_password": ADMIN,
+    "accounts:new_link": ADMIN,
+    "accounts:new_invitation": ADMIN,
+    "accounts:revoke_invitation": ADMIN,
+    "accounts:lift_lock": ADMIN,
     "accounts:role": ADMIN,
     "accounts:deactivate": ADMIN,
     "accounts:reactivate": ADMIN,
@@ -133,14 +169,66 @@ POST_ONLY = {
     "annotate:machine_remove",
     "annotate:campaign_close",
     "annotate:campaign_reopen",
-    "accounts:new_password",
+    "accounts:new_link",
+    "accounts:new_invitation",
+    "accounts:revoke_invitation",
+    "accounts:lift_lock",
     "accounts:role",
     "accounts:deactivate",
     "accounts:reactivate",
     "tokens:revoke",
     "jobs:cancel",
     "jobs:retry",
+    "csp_reports",
 }
+
+FORMS = {  # shown by GET, sent by POST
+    "login",
+    "join",
+    "join_account",
+    "delete",
+    "annotate:preferences",
+    "annotate:campaign_new",
+    "annotate:campaign_guidelines",
+    "annotate:campaign_gold",
+    "annotate:campaign_machines",
+    "annotate:campaign_disagreements",
+    "annotate:campaign_next_round",
+    "annotate:campaign_next_round_plan",
+    "annotate:campaign_exports",
+    "pools:prompt_set_upload_new",
+    "pools:prompt_set_upload",
+    "pools:pool_import",
+    "pools:pool_new",
+    "pools:pool_scores",
+    "designs:design_new",
+    "designs:design_again",
+    "accounts:people",
+    "accounts:own_password",
+    "tokens:tokens",
+}
+WITH_HEAD = {"login", "accounts:own_password"} | {
+    f"annotate:{name}" for name in ("export", "export_report", "export_file")
+}
+# These lead to the login page themselves, to say there that nothing was stored: the method first.
+METHOD_FIRST = {f"annotate:{name}" for name in ("answer", "undo", "flag", "adjudicate_undo")}
+# The words of the scripts, which are nobody's; and files that a download goes on with, by its tag.
+KEPT = {"annotate:catalogue", "annotate:export", "annotate:export_file"}
+BY_BROWSERS = {"csp_reports"}  # by themselves, so without a form's token; nothing is stored
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+SENT = {"choice": "left", "on": "1", "role": "annotator", "language": "en"}
+
+
+def methods_of(name: str) -> set[str]:
+    """Those that the address takes; all others are answered with 405."""
+    if name in POST_ONLY:
+        return {"POST"}
+    found = {"GET"}
+    if name in FORMS:
+        found.add("POST")
+    if name in WITH_HEAD:
+        found.add("HEAD")
+    return found
 
 
 def names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
@@ -155,109 +243,150 @@ def names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterato
 
 def test_the_table_knows_every_address() -> None:
     assert sorted(names(get_resolver().url_patterns)) == sorted(TABLE)
+    assert TABLE.keys() >= POST_ONLY | FORMS | WITH_HEAD
+    assert not POST_ONLY & FORMS
+
+
+@dataclass
+class House:
+    """Rows of every kind, each somebody's; addresses that lead to them; and who knocks."""
+
+    campaign: Campaign
+    other: Campaign  # the outsider's
+    users: dict[str, User]  # by column
+    addresses: dict[str, str]  # by name, of the campaign's rows
+
+    def ask(self, column: str, method: str, name: str) -> HttpResponse:
+        if method == "POST" and name in BY_BROWSERS:
+            kind = "application/csp-report"
+            return self.client(column).post(self.addresses[name], b"{}", content_type=kind)
+        return self.send(column, method, self.addresses[name], SENT if method == "POST" else {})
+
+    def send(
+        self, column: str, method: str, address: str, data: dict[str, object] | None = None
+    ) -> HttpResponse:
+        client = self.client(column)
+        response: HttpResponse = getattr(client, method.lower())(address, data or {})
+        if response.streaming:
+            response.getvalue()  # type: ignore[attr-defined]  # read to its end, so closed
+        return response
+
+    def client(self, column: str) -> Client:
+        """The browser of the one who knocks, with nothing but the login."""
+        client = self._clients[column]
+        client.cookies.clear()
+        if column in self._sessions:
+            client.cookies["sessionid"] = self._sessions[column]
+        return client
+
+    def __post_init__(self) -> None:
+        self._sessions = {}
+        self._clients = {column: Client() for column in COLUMNS}
+        for column, user in self.users.items():
+            self._clients[column].force_login(user)
+            self._sessions[column] = self._clients[column].cookies["sessionid"].value
+        User.objects.filter(pk=self.users["inactive"].pk).update(is_active=False)
+
+
+def one_more(name: str, role: str = "annotator", **facts: bool) -> User:
+    user = User.objects.create_user(name, password="secret-enough", **facts)
+    user.groups.add(Group.objects.get(name=role))
+    return user
 
 
 @pytest.fixture
-def addresses(campaign: Campaign, people: People) -> dict[str, str]:
-    job = Job.objects.create(kind="import_prompts", subject_id=1, status=Job.Status.DONE)
-    plan = Plan.objects.create(pool=campaign.design.pool, asked={"page": ""})
-    export = Export.objects.create(campaign=campaign, format="trl")
+def house(people: People) -> House:
+    users = {
+        "inactive": one_more("ina", "admin"),
+        "outsider": people.stranger,
+        "annotator": people.anna,
+        "adjudicator": one_more("vera"),
+        "admin": people.admin,
+        "operator": one_more("olga", "admin", is_staff=True, is_superuser=True),
+    }
+    campaign = make_campaign(people.anna, people.ben, adjudicate="any", labels_per_pair=2)
+    other = make_campaign(people.stranger, name="other")
+    campaign.adjudicators.add(users["adjudicator"])
+    given = give(campaign, people.anna, "left").comparison
+    return House(campaign, other, users, addresses_in(campaign, people, given))
+
+
+def addresses_in(campaign: Campaign, people: People, mine: Comparison) -> dict[str, str]:
+    job = Job.objects.create(kind="import_prompts", subject_id=1, status=Job.Status.FAILED)
     pool = campaign.design.pool
-    upload = Upload.objects.create(name="u", file_name="u.jsonl", sha256="0" * 64)
-    comparison = give(campaign, people.anna, "left").comparison
+    settings = {"settings": {"after_id": None}, "entry": {}, "page": ""}
+    plan = Plan.objects.create(pool=pool, asked=settings)
+    upload = Upload.objects.create(name="u", file_name="u.jsonl", sha256="0" * 64, problem_count=1)
+    upload.problems.save("1.csv", ContentFile(b"row,problem\r\n1,empty\r\n"))
+    made = export(campaign)
     gold = Gold.objects.create(campaign=campaign, use="check", messages=[], better="b", worse="w")
-    flag = Flag.objects.create(comparison=comparison, annotator=people.anna, kind="other")
+    flag = Flag.objects.create(comparison=mine, annotator=people.anna, kind="other")
     assignment = assign(campaign, create_machine("judge"))
+    token, _secret = make_token(people.anna, name="t", scopes=["read"])
     arguments: dict[str, list[int | str]] = {
         **{name: ["pool", pool.pk] for name in ("rename", "archive", "restore", "delete")},
-        "annotate:answer": [campaign.pk, comparison.pk],
-        "annotate:revise": [campaign.pk, comparison.pk],
-        "annotate:flag": [campaign.pk, comparison.pk],
+        **{f"annotate:{one}": [campaign.pk, mine.pk] for one in ("answer", "revise", "flag")},
         "pools:prompt_set": [pool.prompt_set_id],
-        "pools:prompt_set_upload": [upload.pk],
-        "pools:prompt_set_upload_problems": [upload.pk],
-        "pools:prompt_set_upload_discard": [upload.pk],
-        "pools:pool": [pool.pk],
-        "pools:pool_latest": [pool.pk],
-        "pools:pool_scores": [pool.pk],
-        "pools:pool_report": [pool.pk],
-        "designs:design": [campaign.design_id],
-        "designs:design_again": [campaign.design_id],
         "designs:plan": [plan.pk],
-        "annotate:export": [export.pk],
-        "annotate:export_report": [export.pk],
-        "annotate:export_file": [export.pk, "train.jsonl"],
+        "annotate:export_file": [made.pk, "train.jsonl"],
         "annotate:gold_retire": [campaign.pk, gold.pk],
         "annotate:flag_resolve": [campaign.pk, flag.pk],
         "annotate:machine_ask": [campaign.pk, assignment.pk],
         "annotate:machine_remove": [campaign.pk, assignment.pk],
-        "accounts:new_password": [people.stranger.pk],
-        "accounts:role": [people.stranger.pk],
-        "accounts:deactivate": [people.stranger.pk],
-        "accounts:reactivate": [people.stranger.pk],
-        "tokens:revoke": [make_token(people.anna, name="t", scopes=["read"])[0].pk],
-        "jobs:progress": [job.pk],
-        "jobs:cancel": [job.pk],
-        "jobs:retry": [job.pk],
+        "tokens:revoke": [token.pk],
+        "accounts:revoke_invitation": [invite()[0].pk],
     }
-    for name in TABLE:
-        if name.startswith("annotate:campaign") and name not in (
-            "annotate:campaigns",
-            "annotate:campaign_new",
-        ):
-            arguments[name] = [campaign.pk]
-    campaign.adjudicators.add(people.anna)
-    for name in ("adjudicate", "adjudicate_upcoming", "adjudicate_undo", "adjudicate_history"):
-        arguments[f"annotate:{name}"] = [campaign.pk]
-    for name in ("compare", "undo", "upcoming", "history", "read_guidelines", "onboarding_again"):
-        arguments[f"annotate:{name}"] = [campaign.pk]
+    of_one = {
+        "pools:prompt_set_upload": upload.pk,
+        "pools:pool_": pool.pk,
+        "designs:design": campaign.design_id,
+        "annotate:export": made.pk,
+        "annotate:campaign_": campaign.pk,
+        "accounts:": people.stranger.pk,
+        "jobs:": job.pk,
+    }
+    without = {"pools:pool_new", "pools:pool_import", "pools:prompt_set_upload_new",
+               "designs:designs", "designs:design_new", "annotate:campaign_new",
+               "accounts:people", "accounts:own_password", "accounts:new_invitation",
+               "accounts:lift_lock"}  # fmt: skip
+    of_work = ["compare", "undo", "upcoming", "history", "read_guidelines", "onboarding_again"]
+    of_work += [f"adjudicate{more}" for more in ("", "_upcoming", "_undo", "_history")]
+    arguments |= {f"annotate:{name}": [campaign.pk] for name in of_work}
+    arguments |= {"pools:pool": [pool.pk], "annotate:campaign": [campaign.pk]}
+    for name in TABLE.keys() - arguments.keys() - without:
+        for start, pk in of_one.items():
+            if name.startswith(start):
+                arguments[name] = [pk]
     return {name: reverse(name, args=arguments.get(name, [])) for name in TABLE}
 
 
-def status(client: Client, name: str, address: str) -> int:
-    if name in POST_ONLY:
-        return client.post(address, {"choice": "left", "token": uuid.uuid4()}).status_code
-    return client.get(address).status_code
+def outcome(response: HttpResponse) -> str:
+    """A word of `CELLS`, or the status."""
+    if response.status_code == 302 and response.headers["Location"].startswith("/login/?next="):
+        return "login"
+    return "in" if response.status_code in (200, 204, 302) else str(response.status_code)
 
 
-@pytest.mark.parametrize("name", sorted(name for name in TABLE if TABLE[name] != OPEN))
-def test_who_is_let_in(name: str, addresses: dict[str, str], people: People) -> None:
-    rule, address = TABLE[name], addresses[name]
-    anonymous = Client().get(address) if name not in POST_ONLY else Client().post(address)
-    assert anonymous.status_code == 302
-    assert anonymous.headers["Location"].startswith("/login/")
-    stranger = status(people.client(people.stranger), name, address)
-    member = status(people.client(people.anna), name, address)
-    admin = status(people.client(people.admin), name, address)
-    if rule == ADMIN:
-        assert (stranger, member) == (403, 403)
-        # A finished export, and a list of bad rows, are all that these rows lack here.
-        unmade = ("annotate:export", "annotate:export_report", "annotate:export_file")
-        lacks = name in (*unmade, "pools:prompt_set_upload_problems")
-        assert admin == 404 if lacks else admin in (200, 302)
-    elif rule == MEMBER:
-        assert stranger == 404
-        assert admin == 404  # spending the budget does not make one an annotator
-        assert member in (200, 302)
-    elif rule == OWNER:
-        assert (stranger, member, admin) == (404, 302, 302)
-    else:
-        assert {stranger, member, admin} <= {200, 302}
+def expected(name: str, column: str, method: str) -> str:
+    cell = CELLS[TABLE[name]][COLUMNS.index(column)]
+    if method in methods_of(name) or (cell == "login" and name not in METHOD_FIRST):
+        return cell
+    return "405"
 
 
-@pytest.mark.parametrize("name", sorted(POST_ONLY))
-def test_what_changes_things_refuses_get(
-    name: str, addresses: dict[str, str], people: People
-) -> None:
-    for person in (people.admin, people.anna):
-        assert people.client(person).get(addresses[name]).status_code in (403, 405)
-
-
-def test_a_form_from_another_site_is_refused(addresses: dict[str, str], people: People) -> None:
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(people.anna)
-    answered = client.post(addresses["annotate:answer"], {"choice": "left"})
-    assert answered.status_code == 403
+@pytest.mark.parametrize("column", COLUMNS)
+def test_who_is_let_in_to_what_by_which_method(column: str, house: House) -> None:
+    """Every cell. What is refused changes nothing, nor tries to."""
+    wrong = {}
+    last = "pools:prompt_set_upload_discard"  # whose file no transaction brings back
+    for name in sorted(TABLE, key=lambda name: (name == last, name)):
+        for method in METHODS:
+            with nothing_stays(), writes() as changed:
+                found = outcome(house.ask(column, method, name))
+            wanted = expected(name, column, method)
+            if found != wanted or (wanted != "in" and changed):
+                wrong[f"{method} {name}"] = (found, wanted, changed)
+    assert wrong == {}
 
 
 def test_pages_carry_the_strict_policy(people: People) -> None:
@@ -268,3 +397,61 @@ def test_pages_carry_the_strict_policy(people: People) -> None:
     settled = re.search(r'"attributesToSettle":\[(.*?)\]', response.content.decode())
     assert settled is not None  # else htmx copies styles too, which the policy forbids
     assert "style" not in settled[1]
+
+
+def walk(house: House, column: str) -> Iterator[tuple[str, HttpResponse]]:
+    """Every page that the person gets by GET."""
+    for name in sorted(TABLE):
+        if "GET" in methods_of(name) and expected(name, column, "GET") == "in":
+            with nothing_stays():
+                yield name, house.ask(column, "GET", name)
+
+
+@pytest.mark.parametrize("column", ["nobody", "annotator", "adjudicator", "admin"])
+def test_every_page_is_framed_by_nobody_and_kept_by_no_cache(column: str, house: House) -> None:
+    """Whoever comes to the computer next finds no page of somebody else's by the back button."""
+    for name, response in walk(house, column):
+        headers = response.headers
+        assert headers["X-Frame-Options"] == "DENY", name
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], name
+        assert headers["X-Content-Type-Options"] == "nosniff", name
+        assert headers["Referrer-Policy"] == "same-origin", name
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin", name
+        assert "private" in headers["Cache-Control"], name
+        assert "public" not in headers["Cache-Control"], name
+        if name not in KEPT:
+            assert "no-store" in headers["Cache-Control"], name
+
+
+def test_refusals_are_framed_and_kept_by_nobody_either(house: House) -> None:
+    for column, name, status in [("outsider", "people", 403), ("outsider", "compare", 404)]:
+        found = {"people": "accounts:people", "compare": "annotate:compare"}[name]
+        response = house.ask(column, "GET", found)
+        assert response.status_code == status
+        assert response.headers["X-Frame-Options"] == "DENY"
+        assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_a_form_from_another_site_is_refused_everywhere(house: House) -> None:
+    """Every address that takes a POST, for whoever may send it."""
+    passed = {}
+    for name in sorted(TABLE):
+        if "POST" not in methods_of(name) or name in BY_BROWSERS:
+            continue
+        column = next(one for one in reversed(COLUMNS) if expected(name, one, "POST") == "in")
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(house.users.get(column, house.users["annotator"]))
+        with nothing_stays(), writes() as changed:
+            response = client.post(house.addresses[name], SENT)
+        if response.status_code != 403 or changed:
+            passed[name] = (response.status_code, changed)
+    assert passed == {}
+
+
+def test_another_host_is_no_host_of_ours(house: House) -> None:
+    """No link is built, and nothing cached, for a name that a request made up."""
+    for host in ("evil.example", "localhost.evil.example", "localhost@evil.example", "[::2]"):
+        response = Client().get("/login/", headers={"host": host})
+        assert response.status_code == 400
+        assert "evil" not in response.content.decode()
+        assert Client().get("/api/v1/me", headers={"host": host}).status_code in (400, 401)

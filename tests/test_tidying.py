@@ -4,7 +4,6 @@ import html
 from pathlib import Path
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
@@ -26,6 +25,7 @@ from pairselect.pools.models import (
 from pairselect.pools.removing import delete_pool
 from pairselect.pools.storage import features_folder
 from pairselect.pools.tidying import StillNeeded
+from pairselect.trail.models import Entry
 from tests.conftest import (
     NoProgress,
     People,
@@ -36,6 +36,8 @@ from tests.conftest import (
     run_queued_jobs,
 )
 from tests.pools.support import GOOD, PROMPTS, confirm, send
+
+TIDIED = ("renamed", "archived", "restored", "deleted", "deletion.asked")
 
 
 @pytest.fixture
@@ -71,9 +73,9 @@ def test_it_gets_another_name(people: People, admin: Client, what: str) -> None:
     shown = said(admin, at(what, row.pk, "rename"), name="  spring ")
     assert "“campaign” is now called “spring”." in shown
     assert type(row)._default_manager.get(pk=row.pk).name == "spring"
-    entry = LogEntry.objects.get()
-    assert (entry.user, entry.object_id) == (people.admin, str(row.pk))
-    assert entry.change_message == "renamed from “campaign”"
+    entry = Entry.objects.get(action="renamed")
+    assert (entry.person_id, entry.subject_id) == (people.admin.pk, row.pk)
+    assert entry.details == {"before": "campaign"}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_a_name_that_cannot_be_had_is_refused(admin: Client, name: str, refusal:
     make_pool(name="other")
     assert refusal in said(admin, at("pool", pool.pk, "rename"), name=name)
     assert Pool.objects.get(pk=pool.pk).name == "pool"
-    assert LogEntry.objects.count() == 0
+    assert not Entry.objects.filter(action__in=TIDIED).exists()
 
 
 def test_an_export_has_no_name_and_there_are_no_other_kinds(
@@ -122,11 +124,8 @@ def test_what_is_archived_leaves_lists_and_forms_and_comes_back(admin: Client) -
     assert "Bring back" in page(admin, f"/pools/{pool.pk}/")
     assert "is back." in said(admin, at("pool", pool.pk, "restore"))
     assert "old-one" in page(admin, "/pools/")
-    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
-        "archived",
-        "archived",
-        "brought back",
-    ]
+    tidied = Entry.objects.filter(action__in=TIDIED).order_by("pk")
+    assert [entry.action for entry in tidied] == ["archived", "archived", "restored"]
 
 
 def test_an_archived_pool_offers_no_next_step(admin: Client) -> None:
@@ -190,7 +189,7 @@ def test_what_something_stands_on_says_so_and_stays(people: People, admin: Clien
                 assert sentence in shown
     assert (PromptSet.objects.count(), Pool.objects.count(), Campaign.objects.count()) == (1, 1, 1)
     assert (Design.objects.count(), Judgement.objects.count()) == (2, 1)
-    assert LogEntry.objects.count() == 0
+    assert not Entry.objects.filter(action__in=TIDIED).exists()
 
 
 @pytest.mark.parametrize("choice", ["left", "skip"])
@@ -251,9 +250,8 @@ def test_a_prompt_set_goes_with_its_prompts_and_its_file(admin: Client) -> None:
     assert Upload.objects.count() == 0
     assert not file.exists()
     assert Prompt.objects.count() == 3
-    entry = LogEntry.objects.get()
-    assert (entry.object_repr, entry.change_message) == ("mine", "deleted")
-    assert entry.object_id == str(found.pk)
+    entry = Entry.objects.get(action="deleted")
+    assert (entry.subject_name, entry.subject_id) == ("mine", found.pk)
 
 
 def test_a_pool_goes_with_completions_scores_and_feature_files(

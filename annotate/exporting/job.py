@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -31,8 +32,10 @@ from annotate.models import Campaign, Export
 from pairselect.jobs.progress import JobError, JobProgress
 from pairselect.pools.models import Pool
 from pairselect.pools.queries import reference_model
+from pairselect.trail.actions import record
 
 REPORTED = 1000  # rows between two reports of progress
+COLLECTED = 100_000  # new objects that still stand between two looks for cycles
 SUMS = "SHA256SUMS"
 
 
@@ -57,7 +60,7 @@ def export_dataset(export_id: int, progress: JobProgress) -> None:
     if export.completed_at is not None:
         return
     options = Options.from_json(export.format, export.options)
-    with _unmapped():
+    with _unmapped(), _rarely_collected():
         _make(export, options, progress)
 
 
@@ -83,7 +86,14 @@ def _make(export: Export, options: Options, progress: JobProgress) -> None:
     export.row_count = sum(one.rows or 0 for one in files if one.name in main_files(options))
     export.sha256 = files[0].sha256
     export.completed_at = timezone.now()
-    export.save(update_fields=["files", "report", "row_count", "sha256", "completed_at"])
+    with transaction.atomic():
+        export.save(update_fields=["files", "report", "row_count", "sha256", "completed_at"])
+        told: dict[str, Any] = {
+            "export": export.pk,
+            "rows": export.row_count,
+            "sha256": export.sha256,
+        }
+        record("export.finished", export.campaign, **told)
 
 
 @contextmanager
@@ -102,13 +112,26 @@ def _unmapped() -> Iterator[None]:
             cursor.execute(f"PRAGMA mmap_size = {before:d}")
 
 
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Rows make no cycles, and to look for some took a seventh of the processor's time."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECTED, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 def discard_export(export: Export) -> None:
     """Remove an export that came to nothing, or that nobody wants, with its files."""
     folder = export_folder(export)
     for one in (folder, folder.with_suffix(".part")):  # of a worker that was killed
         shutil.rmtree(one, ignore_errors=True)
     single_file(export).unlink(missing_ok=True)
-    export.delete()
+    with transaction.atomic():
+        record("export.deleted", export, sha256=export.sha256)
+        export.delete()
 
 
 def main_files(options: Options) -> tuple[str, ...]:

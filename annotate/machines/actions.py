@@ -14,6 +14,7 @@ from annotate.models import Assignment, Campaign, Comparison, Judgement, Machine
 from annotate.queries import current_labels
 from pairselect.accounts.roles import MACHINE
 from pairselect.jobs.actions import Work, is_active
+from pairselect.trail.actions import record
 
 Kind = Comparison.Kind
 
@@ -66,9 +67,11 @@ def create_machine(
         if made:
             user.set_unusable_password()
             user.save(update_fields=["password"])
-            return Machine.objects.create(
+            machine = Machine.objects.create(
                 user=user, model=model, instructions=instructions, created_by=created_by
             )
+            record("machine.created", machine, person=created_by, model=model)
+            return machine
     found = Machine.objects.filter(user=user).first()
     if found is None or (found.model, found.instructions) != (model, instructions):
         said = _(
@@ -128,6 +131,7 @@ def assign(
             defaults=scope,
             create_defaults=scope | {"created_by": created_by},
         )
+        record("machine.assigned", campaign, person=created_by, machine=str(machine), **scope)
     return found
 
 
@@ -145,6 +149,7 @@ def take_out(assignment: Assignment) -> None:
         if Judgement.objects.filter(comparison__in=rows).exists():
             raise MachineRefused(_("The machine has answered, and answers are kept: it stays."))
         rows.delete()
+        record("machine.removed", assignment.campaign, machine=str(assignment.machine))
         assignment.delete()
 
 

@@ -6,6 +6,7 @@ from annotate.models.exports import Export
 from annotate.models.judgements import Edit, Flag, Judgement
 from annotate.models.machines import Machine
 from annotate.models.preferences import Preferences
+from annotate.models.tallies import Tally
 
 __all__ = [
     "Assessment",
@@ -21,4 +22,5 @@ __all__ = [
     "Machine",
     "Participation",
     "Preferences",
+    "Tally",
 ]

@@ -100,6 +100,13 @@ class Campaign(models.Model):
     )
     currency = models.CharField(max_length=3, blank=True, help_text="ISO 4217: EUR")
 
+    invitations = models.ManyToManyField(
+        "accounts.Invitation",
+        blank=True,
+        related_name="campaigns",
+        help_text="whose people begin here at once",
+    )
+
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

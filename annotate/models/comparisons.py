@@ -133,6 +133,7 @@ class Comparison(models.Model):
                 condition=Q(annotator__isnull=False),
                 name="whose",
             ),
+            models.Index(fields=["campaign", "kind", "labelled_at"], name="how_far"),  # counted
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -28,6 +29,7 @@ from annotate.quality.texts import read_texts
 from annotate.queries import current_labels
 from pairselect.designs.queries import chain_of
 from pairselect.jobs.progress import JobError, JobProgress
+from pairselect.trail.actions import record
 
 
 def earlier_rounds(campaign: Campaign) -> list[Campaign]:
@@ -45,9 +47,11 @@ def create_assessment(
     campaign: Campaign, *, together: bool = False, created_by: User | None = None
 ) -> Assessment:
     """A row for a worker to fill; of all rounds so far ``together``, or of this one alone."""
-    return Assessment.objects.create(
-        campaign=campaign, created_by=created_by, results={"together": together}
-    )
+    with transaction.atomic():
+        record("assessment.asked", campaign, person=created_by, together=together)
+        return Assessment.objects.create(
+            campaign=campaign, created_by=created_by, results={"together": together}
+        )
 
 
 def newer_labels(assessment: Assessment) -> int:

@@ -18,6 +18,7 @@ from annotate.quality.facts import (
 )
 from pairselect.core.agreement import Agreement, agreement, agreement_with_others, cross_agreement
 
+FEWEST_PEOPLE = 3  # to tell from them of others like them
 SURE = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
@@ -155,6 +156,10 @@ def _alpha(found: Agreement) -> AlphaFacts:
 
 
 def _clusters(whose: object) -> NDArray[np.integer]:
-    """People as clusters, or each answer alone where one person gave all: one is no sample."""
+    """People as clusters; of fewer than `FEWEST_PEOPLE` each answer alone.
+
+    The interval is then of these people's own share, and not of that of others like them, of whom
+    one or two tell next to nothing.
+    """
     people = np.asarray(whose, dtype=np.int64)
-    return people if len(np.unique(people)) > 1 else np.arange(len(people))
+    return people if len(np.unique(people)) >= FEWEST_PEOPLE else np.arange(len(people))

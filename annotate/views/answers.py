@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, cast
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -55,7 +55,13 @@ def or_say_that_nothing_is_stored(
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.user.is_authenticated:
-            return view(request, *args, **kwargs)
+            try:
+                return view(request, *args, **kwargs)
+            except Http404:
+                if not wants_json(request):
+                    raise
+                # Else it cannot be told from the 404 of a proxy whose server is away.
+                return JsonResponse({"outcome": "gone"}, status=404)
         if not wants_json(request):
             text = _(
                 "You were logged out, so what you sent was not stored. Log in, then do it again."

@@ -16,6 +16,7 @@ from annotate.actions import (
     resume_campaign,
     work_for_campaign,
 )
+from annotate.amending import change_people, change_price
 from annotate.asking import Fixed, change_asked, fixed
 from annotate.chain import CONTROL, first_values, lacks_control, rounds_of
 from annotate.day_chart import draw_days
@@ -28,7 +29,6 @@ from annotate.overview import leaks_of, onboarding_of, open_flags, warnings
 from annotate.pacing import pace_and_cost
 from annotate.queries import (
     campaigns,
-    counts_by_choice,
     current_guideline,
 )
 from annotate.rendering import render_markdown
@@ -37,6 +37,7 @@ from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.designs.actions import work_for_design
 from pairselect.designs.forms import DesignForm
 from pairselect.jobs.actions import enqueue_in_turn, last_job
+from pairselect.jobs.limits import queues
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.naming import NameRefused
 from pairselect.pools.tidying import archived_or_not
@@ -56,6 +57,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def campaign_new(request: HttpRequest) -> HttpResponse:
     form = CampaignForm(request.POST or None, initial={"design": request.GET.get("design")})
     if request.method == "POST" and form.is_valid():
@@ -83,7 +85,7 @@ def campaign_annotators(request: HttpRequest, pk: int) -> HttpResponse:
     form = AnnotatorsForm(request.POST)
     if form.is_valid():
         chosen = form.cleaned_data["annotators"]
-        campaign.annotators.set(chosen)
+        change_people(campaign, annotators=chosen)
         names = ", ".join(person.username for person in chosen) or _("nobody")
         messages.success(request, _("Saved. Who compares here: %(names)s.") % {"names": names})
     else:
@@ -145,7 +147,7 @@ def campaign_price(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign, pk=pk)
     form = PriceForm(request.POST)
     if form.is_valid():
-        Campaign.objects.filter(pk=pk).update(**form.cleaned_data)
+        change_price(campaign, form.cleaned_data)
         messages.success(request, _("The price is saved."))
         return redirect(f"{reverse('annotate:campaign', args=[campaign.pk])}#cost")
     messages.error(request, _("Nothing was saved. See below what the price lacks."))
@@ -154,6 +156,7 @@ def campaign_price(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def campaign_next_round(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign.objects.select_related("design__pool"), pk=pk)
     form = DesignForm(request.POST or None, after=campaign.design, initial=first_values(campaign))
@@ -200,7 +203,7 @@ def _campaign_page(
         "pace": pace,
         "chart": draw_days(pace.days),
         "price_form": price_form or PriceForm(initial=priced),
-        "choices": counts_by_choice(campaign),
+        "choices": pace.choices,
         "people": people_of(campaign),
         "annotators_form": AnnotatorsForm(initial={"annotators": campaign.annotators.all()}),
         "asked_form": asked_form or AskedForm(campaign=campaign, fixed=fixed(campaign)),

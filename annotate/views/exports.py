@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from annotate.actions import create_export
 from annotate.exporting.archive import Archive, Member
 from annotate.exporting.cards import FILTERS, quality_rows
 from annotate.exporting.job import SUMS, export_folder, single_file
@@ -25,7 +26,9 @@ from annotate.queries import current_labels
 from pairselect.accounts.middleware import by_htmx
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.jobs.actions import enqueue_job
+from pairselect.jobs.limits import no_room
 from pairselect.jobs.queries import last_jobs, with_subjects
+from pairselect.trail.actions import record
 
 MANY = 100_000  # labels, from which a preview takes seconds and is made when it is asked for
 
@@ -45,6 +48,8 @@ def campaign_exports(request: HttpRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         if only_shown:
             return _page(request, campaign, form, preview(campaign, form.options))
+        if refusal := no_room(request):
+            return refusal
         _enqueue(request, campaign, form.options)
         return redirect("annotate:campaign_exports", pk=pk)
     if not only_shown:
@@ -54,9 +59,7 @@ def campaign_exports(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _enqueue(request: HttpRequest, campaign: Campaign, options: Options) -> None:
     person = signed_in(request)
-    export = Export.objects.create(
-        campaign=campaign, format=options.format, options=options.to_json(), created_by=person
-    )
+    export = create_export(campaign, options, created_by=person)
     enqueue_job("export_dataset", export.pk, created_by=person)
 
 
@@ -111,6 +114,7 @@ def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     name = export_name(export)
     if not export.files:
         path = _present(single_file(export))
+        _note(request, export, export.sha256)
         return send(
             request,
             path.open("rb"),
@@ -121,6 +125,7 @@ def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     archive = archive_of(export)
     sums = _present(export_folder(export) / SUMS).read_bytes()
     version = name.encode() + b"\n" + sums  # it is within the archive, and changes with a renaming
+    _note(request, export, hashlib.sha256(sums).hexdigest(), file=SUMS)
     return send(
         request,
         io.BufferedReader(archive, 1 << 18),
@@ -139,6 +144,7 @@ def export_file(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
     if facts is None:
         raise Http404(_("This export has no such file."))
     path = _present(export_folder(export) / facts["name"])
+    _note(request, export, facts["sha256"], file=name)
     return send(
         request,
         path.open("rb"),
@@ -146,6 +152,15 @@ def export_file(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
         sha256=facts["sha256"],
         name=f"{export_name(export)}-{facts['name']}",
     )
+
+
+def _note(request: HttpRequest, export: Export, sha256: str, file: str = "") -> None:
+    """Who has taken the data away. Of the archive, the hash of the list of all files' hashes."""
+    if request.method == "GET":
+        told: dict[str, Any] = {"export": export.pk, "sha256": sha256, "file": file}
+        if "Range" in request.headers:
+            told["range"] = request.headers["Range"]
+        record("export.downloaded", export.campaign, **told)
 
 
 def archive_of(export: Export) -> Archive:

@@ -6,11 +6,11 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from annotate.actions import resolve_flag
 from annotate.checks import first_on_left
 from annotate.forms.switch import SwitchForm
 from annotate.models import Campaign, Flag
@@ -62,7 +62,7 @@ def resolve(request: HttpRequest, pk: int, flag_pk: int) -> HttpResponse:
         messages.error(request, _("Nothing was changed. Use the button beside the flag."))
     else:
         done = form.cleaned_data["on"]
-        Flag.objects.filter(pk=flag.pk).update(resolved_at=timezone.now() if done else None)
+        resolve_flag(flag, resolved=done)
         messages.success(request, _("Resolved.") if done else _("The flag is open again."))
     return redirect("annotate:campaign_flags", pk=pk)
 

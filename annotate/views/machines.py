@@ -24,6 +24,7 @@ from annotate.overview import open_flags
 from annotate.rendering import raw_text, render_markdown
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.jobs.actions import enqueue_in_turn
+from pairselect.jobs.limits import queues
 from pairselect.jobs.models import Job
 from pairselect.jobs.queries import last_jobs, with_subjects
 
@@ -49,6 +50,7 @@ class Shown:
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def machines(request: HttpRequest, pk: int) -> HttpResponse:
     """The list; POST adds a machine, a new one or another campaign's, and puts it to work."""
     campaign = get_object_or_404(Campaign, pk=pk)
@@ -73,6 +75,7 @@ def machines(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @admin_required
+@queues
 def ask(request: HttpRequest, pk: int, assignment_pk: int) -> HttpResponse:
     """Ask the machine about these pairs, as far as it has not answered them."""
     found = get_object_or_404(Assignment, pk=assignment_pk, campaign=pk)

@@ -13,10 +13,12 @@ from annotate.models import Campaign
 from annotate.rounds import known_labels, usable_labels
 from pairselect.accounts.roles import admin_required
 from pairselect.designs.predicting import asked_plan, form_for, is_asked, predict, shown
+from pairselect.jobs.limits import queues
 
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def campaign_next_round_plan(request: HttpRequest, pk: int) -> HttpResponse:
     """The form for the next round, with the plan that its Predict asks for."""
     campaign = get_object_or_404(Campaign.objects.select_related("design__pool"), pk=pk)

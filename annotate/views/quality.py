@@ -11,6 +11,7 @@ from annotate.quality.present import present
 from annotate.queries import current_labels
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.jobs.actions import enqueue_job
+from pairselect.jobs.limits import queues
 from pairselect.jobs.models import Job
 from pairselect.jobs.queries import last_jobs
 
@@ -36,6 +37,7 @@ def quality(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @admin_required
+@queues
 def quality_assess(request: HttpRequest, pk: int) -> HttpResponse:
     """Have the labels assessed; a second request while one is under way asks for no other."""
     campaign = get_object_or_404(Campaign, pk=pk)

@@ -1,9 +1,20 @@
+import re
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import Q
 
+from pairselect.accounts.invitations import revoke, use
+from pairselect.accounts.locks import lift
+from pairselect.accounts.models import Invitation
 from pairselect.accounts.roles import ADMIN, ROLES
+from pairselect.trail.actions import record
+
+NOT_IN_NAMES = re.compile(r"[^\w.@+-]+")  # what Django's validator refuses
+LONGEST_NAME = 140  # so that a number fits behind it
 
 
 def make_password() -> str:
@@ -26,24 +37,68 @@ def create_person(username: str, *, role: str, operator: bool = False) -> tuple[
         is_superuser=operator and role == ADMIN,
     )
     user.groups.add(Group.objects.get(name=role))
+    record("person.created", user, role=role)
     return user, password
 
 
-def reset_password(user: User) -> str:
-    """Give the person a new password; their other sessions end."""
-    password = make_password()
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    return password
+@transaction.atomic
+def create_by_claims(claims: Mapping[str, Any], *, role: str | None = None) -> User:
+    """Make an account without a password for whom an OpenID Connect server vouches.
+
+    A name that is taken gets a number: nobody comes into another's account by a name.
+    """
+    email = str(claims.get("email") or "").partition("@")[0]
+    told = claims.get("preferred_username") or email or claims.get("name") or ""
+    wanted = NOT_IN_NAMES.sub("-", User.normalize_username(str(told))).strip("-")
+    wanted = wanted[:LONGEST_NAME] or "person"
+    name, number = wanted, 1
+    while User.objects.filter(username__iexact=name).exists():
+        number += 1
+        name = f"{wanted}-{number}"
+    user = User.objects.create_user(name)
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+        record("person.created", user, person=user, role=role)
+    return user
 
 
+@transaction.atomic
+def join_with_password(invitation: Invitation, person: User) -> None:
+    """Store the person, whose password is set, as the invitation's.
+
+    Raises
+    ------
+    InvitationGone
+        When somebody was faster.
+    IntegrityError
+        When the name was taken meanwhile; the invitation stays open.
+    """
+
+    def stored() -> User:
+        if invitation.person_id is None:
+            person.save(force_insert=True)
+        else:
+            person.save(update_fields=["password"])
+            lift(username=person.username)
+        return person
+
+    use(invitation, stored)
+
+
+@transaction.atomic
 def set_active(user: User, *, active: bool) -> None:
     """Whoever is not active cannot log in, and is logged out; answers and labels stay."""
     user.is_active = active
     user.save(update_fields=["is_active"])
+    if not active:  # nobody comes in later by what this person made, or is to have
+        revoke(Invitation.objects.filter(Q(created_by=user) | Q(person=user)))
+    record("person.reactivated" if active else "person.deactivated", user)
 
 
 @transaction.atomic
 def change_role(user: User, role: str) -> None:
     user.groups.remove(*Group.objects.filter(name__in=ROLES))
     user.groups.add(Group.objects.get(name=role))
+    if role != ADMIN:
+        revoke(Invitation.objects.filter(created_by=user))
+    record("person.role_changed", user, role=role)

@@ -1,14 +1,20 @@
+from allauth.account import admin as _account  # noqa: F401  # which registers its own first
+from allauth.account.models import EmailAddress
+from allauth.socialaccount import admin as _socialaccount  # noqa: F401
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin  # which registers Django's own first
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
+from pairselect.accounts.models import Invitation
 from pairselect.accounts.readonly import ReadOnlyAdmin
 
 admin.site.site_header = admin.site.site_title = "pairselect"
 admin.site.index_title = "Rows as they are stored"
-admin.site.unregister([User, Group])
+admin.site.unregister([User, Group, SocialAccount])
+admin.site.unregister([SocialApp, SocialToken, EmailAddress])  # stay empty
 
 
 @admin.register(User)
@@ -48,3 +54,22 @@ class LogEntryAdmin(ReadOnlyAdmin):
     list_select_related = ["user", "content_type"]
     search_fields = ["object_repr", "change_message", "user__username"]
     date_hierarchy = "action_time"
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = ["id", "note", "role", "person", "created_by", "expires_at", "used_by"]
+    list_filter = ["role", "used_at", "revoked_at"]
+    list_select_related = ["person", "created_by", "used_by"]
+    search_fields = ["note", "used_by__username", "created_by__username"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(SocialAccount)
+class SocialAccountAdmin(ReadOnlyAdmin):
+    """Who logs in by OpenID Connect. There is at most one server: ``provider`` is always oidc."""
+
+    list_display = ["user", "uid", "date_joined", "last_login"]
+    list_filter = ["provider"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "uid"]

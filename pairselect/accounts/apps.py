@@ -17,5 +17,9 @@ class AccountsConfig(AppConfig):
     name = "pairselect.accounts"
 
     def ready(self) -> None:
-        # After auth's own tables; the signal is not sent for an app without models, as this is.
+        from axes.signals import user_locked_out
+
+        from pairselect.accounts.locks import note_lock
+
         post_migrate.connect(make_groups, sender=apps.get_app_config("auth"))
+        user_locked_out.connect(note_lock)

@@ -1,24 +1,26 @@
+from typing import Any
+
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from pairselect.accounts.actions import change_role, create_person, reset_password, set_active
-from pairselect.accounts.forms import PersonForm, RoleForm
-from pairselect.accounts.roles import (
-    ADMIN,
-    ANNOTATOR,
-    admin_required,
-    everybody,
-    role_of,
-    signed_in,
-)
+from pairselect.accounts.actions import change_role, create_person, set_active
+from pairselect.accounts.door import ways_in
+from pairselect.accounts.forms import InvitationForm, PersonForm, RoleForm
+from pairselect.accounts.invitations import invite, path_of, revoke
+from pairselect.accounts.locks import lift, locks
+from pairselect.accounts.models import Invitation
+from pairselect.accounts.people import invitations, rows
+from pairselect.accounts.roles import ADMIN, ANNOTATOR, admin_required, everybody, signed_in
+from pairselect.trail.actions import record
 
 
 @never_cache
@@ -30,18 +32,54 @@ def people(request: HttpRequest) -> HttpResponse:
         user, password = create_person(
             form.cleaned_data["username"], role=form.cleaned_data["role"]
         )
-        _show_password(request, user, password)
+        said = gettext("The password of %(name)s is %(password)s — it is shown only this once.")
+        messages.success(request, said % {"name": user.username, "password": password})
         return redirect("accounts:people")
-    found = everybody().prefetch_related("groups").order_by("username")
-    rows = [(person, role_of(person)) for person in found]
-    return render(request, "accounts/people.html", {"form": form, "rows": rows})
+    return _page(request, form=form)
+
+
+@never_cache
+@require_POST
+@admin_required
+def new_invitation(request: HttpRequest) -> HttpResponse:
+    """The page with the link, which is shown in this one answer and kept nowhere."""
+    form = InvitationForm(request.POST)
+    if not form.is_valid():
+        return _page(request, invitation_form=form)
+    _invitation, secret = invite(**form.cleaned_data, created_by=signed_in(request))
+    return _page(request, link=request.build_absolute_uri(path_of(secret)))
+
+
+@never_cache
+@require_POST
+@admin_required
+def new_link(request: HttpRequest, pk: int) -> HttpResponse:
+    """A link by which somebody who is here gets a new password, or another way in."""
+    user = _other_person(request, pk)
+    _invitation, secret = invite(person=user, days=1, created_by=signed_in(request))
+    return _page(request, link=request.build_absolute_uri(path_of(secret)), link_for=user)
 
 
 @require_POST
 @admin_required
-def new_password(request: HttpRequest, pk: int) -> HttpResponse:
-    user = _other_person(request, pk)
-    _show_password(request, user, reset_password(user))
+def revoke_invitation(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Invitation, pk=pk)
+    if revoke(Invitation.objects.filter(pk=pk)):
+        record("invitation.revoked", found)
+        messages.success(request, gettext("The link lets nobody in any more."))
+    else:
+        messages.error(request, gettext("The link was good for nothing any more before."))
+    return redirect("accounts:people")
+
+
+@require_POST
+@admin_required
+def lift_lock(request: HttpRequest) -> HttpResponse:
+    username, address = request.POST.get("username", ""), request.POST.get("address", "")
+    if lift(username=username, address=address):
+        messages.success(request, gettext("The lock is lifted. Logging in can be tried again."))
+    else:
+        messages.error(request, gettext("There is no such lock any more."))
     return redirect("accounts:people")
 
 
@@ -88,7 +126,13 @@ class OwnPassword(PasswordChangeView):
     template_name = "accounts/password.html"
     success_url = reverse_lazy("home")
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not settings.PASSWORD_LOGIN:
+            raise Http404(gettext("Passwords are switched off on this server."))
+        return super().dispatch(request, *args, **kwargs)
+
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        record("person.password_changed", signed_in(self.request))
         messages.success(self.request, gettext("Your password is changed."))
         return super().form_valid(form)
 
@@ -99,6 +143,13 @@ def _other_person(request: HttpRequest, pk: int) -> User:
     return get_object_or_404(others, pk=pk)
 
 
-def _show_password(request: HttpRequest, user: User, password: str) -> None:
-    said = gettext("The password of %(name)s is %(password)s — it is shown only this once.")
-    messages.success(request, said % {"name": user.username, "password": password})
+def _page(request: HttpRequest, **shown: Any) -> HttpResponse:
+    context = {
+        "rows": rows(),
+        "form": PersonForm(),
+        "invitation_form": InvitationForm(),
+        "invitations": invitations(),
+        "locks": locks(),
+        **ways_in(),
+    }
+    return render(request, "accounts/people.html", context | shown)

@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.http import HttpRequest
 
 from pairselect.accounts.readonly import ManyRowsAdmin, ReadOnlyAdmin
 from pairselect.api.models import Replay, Token
@@ -15,6 +16,12 @@ class TokenAdmin(ReadOnlyAdmin):
     search_fields = ["name", "=prefix", "user__username"]
     date_hierarchy = "created_at"
     exclude = ["digest"]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Not by the digest, which could be read letter by letter from what is found."""
+        if lookup.startswith("digest") or request is None:
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
 
 @admin.register(Replay)

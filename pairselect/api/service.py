@@ -19,6 +19,7 @@ from pairselect.api.routes import (
     me,
     pools,
     prompt_sets,
+    trail,
     uploads,
 )
 
@@ -67,6 +68,7 @@ def _api() -> Api:
     api.add_router("", judging.router)
     api.add_router("", exports.router)
     api.add_router("/jobs", jobs.router)
+    api.add_router("/history", trail.router)
     for router in api._get_bound_routers():
         for view in router.path_operations.values():
             for operation in view.operations:

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from pairselect.accounts.roles import is_admin
 from pairselect.api.models import Token
+from pairselect.trail.actions import record
 
 START = "pair_"  # by which people, and scanners of leaked secrets, know one
 SHOWN = 9  # characters that tell tokens apart
@@ -33,21 +35,23 @@ def make_token(
 ) -> tuple[Token, str]:
     """The token and its secret, which is kept nowhere."""
     secret = START + secrets.token_urlsafe(32)
-    token = Token.objects.create(
-        user=user,
-        name=name,
-        prefix=secret[:SHOWN],
-        digest=_digest(secret),
-        scopes=[str(one) for one in Token.Scope if one in set(scopes)],
-        expires_at=expires_at,
-        created_by=created_by or user,
-    )
+    with transaction.atomic():
+        token = Token.objects.create(
+            user=user,
+            name=name,
+            prefix=secret[:SHOWN],
+            digest=digest_of(secret),
+            scopes=[str(one) for one in Token.Scope if one in set(scopes)],
+            expires_at=expires_at,
+            created_by=created_by or user,
+        )
+        record("token.made", token, person=created_by, of=user.username, scopes=token.scopes)
     return token, secret
 
 
 def token_of(secret: str) -> Token | None:
     """The valid token with that secret, of a person who is active."""
-    found = Token.objects.select_related("user").filter(digest=_digest(secret)).first()
+    found = Token.objects.select_related("user").filter(digest=digest_of(secret)).first()
     return found if found is not None and found.is_valid and found.user.is_active else None
 
 
@@ -60,13 +64,16 @@ def note_use(token: Token) -> None:
 
 def revoke(token: Token) -> None:
     """Nothing is done with it any more; the row stays, to tell what was."""
-    Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        rows = Token.objects.filter(pk=token.pk, revoked_at__isnull=True)
+        if rows.update(revoked_at=timezone.now()):
+            record("token.revoked", token, of=token.user.username)
 
 
 def tokens_of(person: User) -> QuerySet[Token]:
     return Token.objects.filter(user=person).select_related("created_by")
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
     # Of 256 random bits nothing can be guessed, so a slow hash would protect nothing more.
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -23,7 +23,7 @@ class Status(StrEnum):
     """How a solve ended; `message` says what to do next."""
 
     CONVERGED = "converged"
-    PASS_LIMIT = "pass_limit"  # noqa: S105
+    PASS_LIMIT = "pass_limit"  # noqa: S105  # nosec B105
     EVERY_PAIR = "every_pair"
     RANK_DEFICIENT = "rank_deficient"
     FEW_PAIRS = "few_pairs"

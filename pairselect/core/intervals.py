@@ -6,7 +6,7 @@ from statistics import NormalDist
 from pairselect.core.arrays import DesignError
 
 
-def wilson_interval(successes: float, trials: int, *, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: float, trials: float, *, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a binomial proportion.
 
     With p̂ = successes / trials, n = trials and z the (1 + level)/2 quantile of the standard normal
@@ -24,8 +24,8 @@ def wilson_interval(successes: float, trials: int, *, level: float = 0.95) -> tu
         Of the trials, 0 to ``trials``. Where a trial may succeed in part, the sum of the parts:
         the interval is then wide rather than narrow, as no variable within 0 and 1 varies more
         than one that is either.
-    trials : int
-        At least 1.
+    trials : float
+        Above 0; an effective number of trials need not be whole.
     level : float
         Confidence level, between 0 and 1.
 
@@ -45,7 +45,7 @@ def wilson_interval(successes: float, trials: int, *, level: float = 0.95) -> tu
     E. B. Wilson (1927), Probable inference, the law of succession, and statistical inference,
     Journal of the American Statistical Association 22, 209–212.
     """
-    if trials < 1:
+    if trials <= 0:
         raise DesignError("There is no interval of a share of nothing: give at least one trial.")
     if not 0 <= successes <= trials:
         raise DesignError(f"successes must be between 0 and {trials}, got {successes}.")

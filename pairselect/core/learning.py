@@ -11,7 +11,8 @@ from scipy.special import expit
 
 from pairselect.core.arrays import BoolArray, DesignError, FloatArray, IntArray
 from pairselect.core.bradley_terry import PRIOR_GRID, BradleyTerryFit, fit_bradley_terry
-from pairselect.core.clustered import Estimate, clustered_mean, clustered_share
+from pairselect.core.clustered import Estimate, clustered_share
+from pairselect.core.contrast import GroupJackknife
 from pairselect.core.pool import CandidatePool
 
 FIRST_SIZE = 25  # labels; doubled from there
@@ -93,9 +94,9 @@ def learning_curve(
     once, and rewards are fitted by `fit_bradley_terry` to n labels drawn without replacement from
     the other parts, for n = 25, 50, 100, … and all there are; the draws are nested. A label's
     score is the share of the rounds in which the reward has its sign right. The intervals are
-    over prompts: they hold what another set of prompts to judge by would change, and not what
-    other pairs to learn from would. So they are too narrow: of simulated arms that are alike, 11 to
-    13 in 100 differ by the contrast's interval, not 5.
+    over prompts. Those of the accuracies hold what another set of prompts to judge by would
+    change, and not what other pairs to learn from would; that of the contrast holds both
+    (`GroupJackknife`).
 
     Parameters
     ----------
@@ -107,9 +108,9 @@ def learning_curve(
         judge.
     is_random : (n,) booleans
         Whether the pair was drawn at random, as a control of the design. With at least
-        `FEWEST_CONTROL` decided ones, these alone judge: a random pair is what the criterion is
-        about. With fewer the arms are not compared: a design would be judged on its own kind of
-        pair.
+        `FEWEST_CONTROL` decided ones on `FEWEST_PROMPTS` prompts, these alone judge: a random pair
+        is what the criterion is about. With fewer the arms are not compared: a design would be
+        judged on its own kind of pair.
     rng : Generator
     prompt : (n,) integers, optional
         Whose labels are held out together: any number for each prompt, the same for prompts that
@@ -141,7 +142,10 @@ def learning_curve(
     )
     if decided.sum() < FEWEST_LABELS or len(np.unique(prompts[decided])) < FEWEST_PROMPTS:
         raise too_few
-    by_control = bool((decided & random).sum() >= FEWEST_CONTROL)
+    by_control = bool(
+        (decided & random).sum() >= FEWEST_CONTROL
+        and len(np.unique(prompts[decided & random])) >= FEWEST_PROMPTS
+    )
     judges = decided & random if by_control else decided
     part = _folds(prompts, rng)  # (REPEATS, n)
     arms = {"everything": np.ones(len(y), dtype=bool)}
@@ -158,6 +162,7 @@ def learning_curve(
     else:
         sizes = {"everything": sizes["everything"]}
 
+    jackknife = GroupJackknife(pool, table, y, prompts, judges, rng) if both else None
     scores = {(name, n): np.zeros(len(y)) for name in sizes for n in sizes[name]}
     predicted = np.zeros(len(y))
     total = REPEATS * FOLDS
@@ -176,6 +181,9 @@ def learning_curve(
                 scores[name, n][judged] += right / REPEATS
                 if name == "everything" and n == sizes[name][-1]:
                     predicted[judged] += expit(logit) / REPEATS
+                if jackknife and n == both and name != "everything":
+                    sign = 1 if name == "designed" else -1
+                    jackknife.add(sign / REPEATS, fit, train[:n], judged)
     report(total, total)
 
     groups = prompts[judges]
@@ -189,10 +197,9 @@ def learning_curve(
         return tuple(found)
 
     contrast = None
-    if both:
+    if jackknife:
         apart = (scores["designed", both] - scores["control", both])[judges]
-        difference = clustered_mean(apart, groups)
-        contrast = Contrast(both, difference) if difference else None
+        contrast = Contrast(both, jackknife.interval(apart))
     return Learning(
         everything=points("everything"),
         designed=points("designed"),

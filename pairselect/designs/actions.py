@@ -20,6 +20,7 @@ from pairselect.pools.models import FeatureSet, Pool
 from pairselect.pools.naming import row_named
 from pairselect.pools.queries import finished_features, finished_scores
 from pairselect.pools.storage import FeaturesLost
+from pairselect.trail.actions import record
 
 
 def create_design(
@@ -108,6 +109,7 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
         SelectedPair.objects.filter(design=design).delete()
         SelectedPair.objects.bulk_create(rows, batch_size=2000)
         design.save()
+        record("design.solved", design, pairs=len(rows))
     progress.report(STEPS, STEPS)
 
 

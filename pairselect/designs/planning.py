@@ -24,6 +24,7 @@ from pairselect.pools.actions import work_for_pool
 from pairselect.pools.models import FeatureSet, Pool
 from pairselect.pools.queries import finished_features, finished_scores
 from pairselect.pools.storage import FeaturesLost
+from pairselect.trail.actions import record
 
 # These look at every pair once for each pair that they choose, or need very many passes.
 SLOW = ("k_center", "hybrid", "trace_vertex")
@@ -72,6 +73,7 @@ def ask_plan(
             if made is not None:
                 plan.results, plan.completed_at = made.results, made.completed_at
             plan.save()
+            record("plan.created", pool, person=created_by, budget=asked.get("budget"))
             _forget_old(pool)
         else:
             plan.asked = stored

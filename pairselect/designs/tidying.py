@@ -13,6 +13,7 @@ from pairselect.pools.tidying import (
     refuse_if_needed,
     under_way,
 )
+from pairselect.trail.actions import record
 
 
 def _stands_on(design: Design) -> list[Obstacle]:
@@ -54,6 +55,7 @@ def delete_design(design: Design, progress: JobProgress | None = None) -> None:
         ):
             rows._raw_delete(using=rows.db)
         Plan.objects.filter(asked__settings__after_id=design.pk).delete()  # of its next round
+        record("deleted", design)
         design.delete()
 
 

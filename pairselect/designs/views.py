@@ -29,6 +29,7 @@ from pairselect.designs.queries import busiest_prompt, designs, pairs_in_order
 from pairselect.designs.reasons import reasons
 from pairselect.designs.words import in_random_labels, outcome, strategy_summary, verdict
 from pairselect.jobs.actions import enqueue_in_turn, last_job
+from pairselect.jobs.limits import queues
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.naming import NameRefused
 from pairselect.pools.tidying import archived_or_not
@@ -48,6 +49,7 @@ def design_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def design_new(request: HttpRequest) -> HttpResponse:
     plan = asked_plan(request)
     return _form_page(request, initial={"pool": request.GET.get("pool")}, plan=plan)
@@ -55,6 +57,7 @@ def design_new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def design_again(request: HttpRequest, pk: int) -> HttpResponse:
     """The form with a design's settings; a next round keeps the labels that it was made from."""
     old = get_object_or_404(Design.objects.select_related("pool", "after__pool"), pk=pk)

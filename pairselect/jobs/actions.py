@@ -1,8 +1,9 @@
 """The life of a job: queued, claimed by one worker, ended; waited for; taken up again."""
 
-import errno
 import logging
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -13,10 +14,13 @@ from django.utils import timezone, translation
 from django_tasks import task
 from django_tasks_db.models import DBTaskResult
 
+from pairselect.jobs.failures import in_a_sentence, is_away, wait_for_database
 from pairselect.jobs.models import Job
 from pairselect.jobs.progress import JobError, JobProgress, JobStopped, Listener
 from pairselect.jobs.registry import get_kind
 from pairselect.jobs.workers import is_known_dead, this_worker
+from pairselect.trail.actions import record
+from pairselect.trail.context import working
 
 logger = logging.getLogger(__name__)
 
@@ -153,31 +157,66 @@ def run_job(job_id: int, *, listener: Listener | None = None, log: bool = True) 
     if not claimed:
         return False
     job = Job.objects.get(pk=job_id)
-    kind = get_kind(job.kind)
-    status, error = Job.Status.DONE, ""
     progress = JobProgress(job, listener=listener)
-    try:
-        with progress:
-            kind.run(job.subject_id, progress)
-    except JobStopped:
-        status, error = Job.Status.CANCELLED, "Cancelled. What was finished is kept."
-    except JobError as problem:
-        status, error = Job.Status.FAILED, str(problem)
-    except KeyboardInterrupt:
-        _finish(job, progress, Job.Status.CANCELLED, "Stopped at the terminal.")
-        raise
-    except Exception as problem:
-        if log:
-            logger.exception("job %s failed", job.pk)
-        status, error = Job.Status.FAILED, _sentence(problem)
-    if not progress.was_lost:
-        _finish(job, progress, status, error)
+    with working(job.pk, job.kind, job.created_by), progress:
+        try:
+            status, error = _work(job, progress, log=log)
+        except KeyboardInterrupt:
+            with suppress(AnyDatabaseError):  # else a later sweep finds this process gone
+                _finish(job, progress, Job.Status.CANCELLED, "Stopped at the terminal.")
+            raise
+        if not progress.was_lost:  # the heart goes on beating until the end is stored
+            _finish_at_last(job, progress, status, error)
     return True
+
+
+def _work(job: Job, progress: JobProgress, *, log: bool) -> tuple[Job.Status, str]:
+    """Do the job; how it ended, and the sentence on that.
+
+    Where the database goes away meanwhile, the work waits for it and begins anew, as after a
+    crash: what was stored is kept.
+    """
+    kind = get_kind(job.kind)
+    done, fruitless = job.done, 0
+    while True:
+        try:
+            progress.check()
+            kind.run(job.subject_id, progress)
+        except JobStopped:
+            return Job.Status.CANCELLED, "Cancelled. What was finished is kept."
+        except JobError as problem:
+            return Job.Status.FAILED, str(problem)
+        except Exception as problem:
+            fruitless = 0 if progress.done > done else fruitless + 1
+            if not is_away(problem) or fruitless >= MOST_FRUITLESS:
+                if log:
+                    logger.exception("job %s failed", job.pk)
+                return Job.Status.FAILED, in_a_sentence(problem)
+            logger.warning("job %s: the database does not answer, waiting for it", job.pk)
+        else:
+            return Job.Status.DONE, ""
+        wait_for_database()
+        done = progress.done
+
+
+def _finish_at_last(job: Job, progress: JobProgress, status: Job.Status, error: str) -> None:
+    """Store the end, as soon as the database takes it."""
+    for _ in range(MOST_FRUITLESS):
+        try:
+            return _finish(job, progress, status, error)
+        except AnyDatabaseError as problem:
+            if not is_away(problem):
+                raise
+            wait_for_database()
+    return _finish(job, progress, status, error)
 
 
 def cancel_job(job: Job) -> None:
     """Stop the job: at once if nobody runs it, else at its next step."""
-    Job.objects.filter(pk=job.pk, status__in=Job.ACTIVE).update(cancel_requested=True)
+    with transaction.atomic():
+        wanted = Job.objects.filter(pk=job.pk, status__in=Job.ACTIVE, cancel_requested=False)
+        if wanted.update(cancel_requested=True):
+            record("job.cancelled", job, label=_in_english(job))
     job = Job.objects.get(pk=job.pk)
     if job.status in (Job.Status.WAITING, Job.Status.QUEUED):
         _end(job, Job.Status.CANCELLED, "Cancelled.")
@@ -200,6 +239,7 @@ def retry_job(job: Job) -> None:
                 finished_at=None,
                 fruitless=0,
             )
+            record("job.retried", job, label=_in_english(job))
             _settle_waiting(Job.objects.select_related("after").get(pk=job.pk))
     except IntegrityError:
         return  # a newer job does the same work already
@@ -207,18 +247,23 @@ def retry_job(job: Job) -> None:
         retry_job(follower)
 
 
-def sweep_stale_jobs() -> list[Job]:
+def sweep_stale_jobs(*, on_stuck: Callable[[str], None] | None = None) -> list[Job]:
     """Queue again every job whose worker is gone, and every queued job whose task is lost.
 
     A worker is gone when its process does not exist any more, where that can be known, or when
-    its heart has not beaten for `STALE_AFTER`.
+    its heart has not beaten for `STALE_AFTER`. One of these may be stuck and still exist:
+    ``on_stuck`` is called with it, as `Job.worker` has it.
     """
     late = timezone.now() - STALE_AFTER
     swept = []
     for job in Job.objects.filter(status=Job.Status.RUNNING):
-        stale = job.heartbeat_at is None or job.heartbeat_at < late
-        if (stale or is_known_dead(job.worker)) and _take_from_dead_worker(job):
-            logger.warning("job %s: worker %s is gone, queued again", job.pk, job.worker)
+        worker, dead = job.worker, is_known_dead(job.worker)
+        if not dead and job.heartbeat_at is not None and job.heartbeat_at >= late:
+            continue
+        if not dead and on_stuck is not None:
+            on_stuck(worker)
+        if _take_from_dead_worker(job):
+            logger.warning("job %s: worker %s is gone, queued again", job.pk, worker)
             swept.append(job)
     # A worker killed between taking the task and claiming the job leaves the job queued for ever.
     for job in Job.objects.filter(status=Job.Status.QUEUED, queued_at__lt=late):
@@ -282,9 +327,14 @@ def _settle_waiting(job: Job) -> None:
         _queue(job)
     elif not job.after.is_active:
         verb = "failed" if job.after.status == Job.Status.FAILED else "was cancelled"
-        with translation.override("en"):  # as all that rows keep
-            reason = f"Not begun: {job.after.label} {verb}."
+        reason = f"Not begun: {_in_english(job.after)} {verb}."
         _end(job, Job.Status.CANCELLED, reason)
+
+
+def _in_english(job: Job) -> str:
+    """What the job does, as all that rows keep."""
+    with translation.override("en"):
+        return job.label
 
 
 def _finish(job: Job, progress: JobProgress, status: Job.Status, error: str) -> None:
@@ -303,14 +353,3 @@ def _release_followers(job: Job) -> None:
     waiting = job.followers.filter(status=Job.Status.WAITING).select_related("after")
     for follower in waiting.order_by("pk"):  # in the order in which they were asked for
         _settle_waiting(follower)
-
-
-def _sentence(problem: Exception) -> str:
-    """What a person may be told of a failure that no handler foresaw."""
-    if isinstance(problem, OSError):
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "The disk is full. Make room, then retry: what was finished is kept."
-        return f"{problem.strerror or type(problem).__name__}: {problem.filename or problem}."
-    if isinstance(problem, AnyDatabaseError):
-        return f"The database refused: {problem}. Mend it, then retry the job."
-    return f"Unexpected {type(problem).__name__}: {problem}. The worker's log has the details."

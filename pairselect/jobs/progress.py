@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from types import TracebackType
 
 from django.db import Error as AnyDatabaseError
@@ -15,6 +16,7 @@ from pairselect.jobs.models import Job
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
+FENCE_SECONDS = 10.0  # without a beat, the claim is looked at before work goes on
 PACE_SECONDS = 5.0  # of work, before it says how much is left
 MOST_NOTICES = 20
 
@@ -55,9 +57,12 @@ class JobProgress:
         self._stop = threading.Event()
         self._finished = threading.Event()
         self.was_lost = False
-        self._thread = threading.Thread(target=self._beat_until_finished, daemon=True)
+        self._beaten = time.monotonic()  # or tried to, in vain
 
     def __enter__(self) -> "JobProgress":
+        beating = copy_context().run  # so that its log lines name the job too
+        self._thread = threading.Thread(target=beating, args=[self._beat_until_finished])
+        self._thread.daemon = True
         self._thread.start()
         return self
 
@@ -84,11 +89,22 @@ class JobProgress:
         self._notices = [*self._notices, text][-MOST_NOTICES:]
         logger.warning("job %s: %s", self._job.pk, text)
 
+    @property
+    def done(self) -> int:
+        return self._done
+
     def should_stop(self) -> bool:
+        """Whether to end: cancelled, or the job is another worker's by now.
+
+        A process that was stopped for a while, or a machine that slept, asks first of all whose
+        the job is: its thread that beats has been asleep as well.
+        """
+        if time.monotonic() - self._beaten > FENCE_SECONDS:
+            self._try_to_beat()
         return self._stop.is_set()
 
     def check(self) -> None:
-        if self._stop.is_set():
+        if self.should_stop():
             raise JobStopped
 
     def facts(self) -> dict[str, int | str]:
@@ -119,14 +135,20 @@ class JobProgress:
             self._stop.set()
         elif mine.filter(cancel_requested=True).exists():
             self._stop.set()
+        self._beaten = time.monotonic()
+
+    def _try_to_beat(self) -> None:
+        try:
+            self.beat()
+        except AnyDatabaseError:
+            logger.warning("job %s: heartbeat not written", self._job.pk)
+            self._beaten = time.monotonic()
+            if not connection.in_atomic_block:
+                connection.close()
 
     def _beat_until_finished(self) -> None:
         try:
             while not self._finished.wait(BEAT_SECONDS):
-                try:
-                    self.beat()
-                except AnyDatabaseError:
-                    logger.warning("job %s: heartbeat not written", self._job.pk, exc_info=True)
-                    connection.close()
+                self._try_to_beat()
         finally:
             connection.close()

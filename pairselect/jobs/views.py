@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 from pairselect.accounts.middleware import by_htmx
 from pairselect.accounts.roles import admin_required
 from pairselect.jobs.actions import cancel_job, retry_job
+from pairselect.jobs.limits import queues
 from pairselect.jobs.models import Job
 
 
@@ -38,6 +39,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @admin_required
+@queues
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(Job, pk=pk)
     if job.can_retry:

@@ -29,6 +29,13 @@ def this_worker() -> str:
     return _identity(os.getpid())
 
 
+def pid_here(worker: str) -> int | None:
+    """The number of the worker's process, if it is one of this machine's."""
+    machine, _, rest = worker.partition("/")
+    pid = rest.partition("/")[0]
+    return int(pid) if machine == _machine() and pid.isdigit() else None
+
+
 def is_known_dead(worker: str) -> bool:
     """Whether the process is gone for certain: only this machine's own can be known."""
     machine, _, rest = worker.partition("/")

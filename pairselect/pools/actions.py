@@ -13,6 +13,7 @@ from pairselect.pools.models import FeatureSet, Pool, PoolReport, PromptSet, Sco
 from pairselect.pools.naming import NameRefused, row_named
 from pairselect.pools.queries import DEFAULT_FEATURES, finished_features, reference_model
 from pairselect.pools.recipes import Recipe
+from pairselect.trail.actions import record
 
 
 def create_pool(
@@ -80,13 +81,17 @@ def _came_to_nothing(pool: Pool) -> bool:
     )
 
 
+@transaction.atomic
 def create_feature_set(pool: Pool, *, model: str = "", kind: str = DEFAULT_FEATURES) -> FeatureSet:
-    feature_set, _ = FeatureSet.objects.get_or_create(
+    feature_set, made = FeatureSet.objects.get_or_create(
         pool=pool, model=model or reference_model(pool), kind=kind
     )
+    if made:
+        record("features.asked", pool, model=feature_set.model, kind=kind)
     return feature_set
 
 
+@transaction.atomic
 def create_score_set(
     pool: Pool, *, source: ScoreSet.Source, model: str, rubric: str = "", name: str = ""
 ) -> ScoreSet:
@@ -98,14 +103,17 @@ def create_score_set(
         When the pool has other scores of that name.
     """
     name = (name or model).strip()[:100]
-    score_set, _ = ScoreSet.objects.get_or_create(
+    score_set, made = ScoreSet.objects.get_or_create(
         pool=pool, name=name, defaults={"source": source, "model": model, "rubric": rubric}
     )
+    if made:
+        record("scores.asked", pool, scores=name, model=model, rubric=rubric)
     if (score_set.source, score_set.model, score_set.rubric) != (source, model, rubric):
         if not is_active("score_pool", score_set.pk) and not score_set.scores.exists():
             # An attempt that came to nothing does not keep its name.
             score_set.source, score_set.model, score_set.rubric = source, model, rubric
             score_set.save()
+            record("scores.asked", pool, scores=name, model=model, rubric=rubric)
             return score_set
         said = gettext("The pool has other scores named “%(name)s”. Choose another name.")
         raise NameRefused(said % {"name": name})

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from django.db import transaction
 from django.utils import timezone
 
 from pairselect.jobs.progress import JobError, JobProgress, JobStopped
@@ -11,6 +12,7 @@ from pairselect.pools.language import load_limits, on_server, open_generator
 from pairselect.pools.models import Completion, Pool, Prompt, Variant
 from pairselect.pools.recipes import completion_seed, with_system_prompt
 from pairselect.pools.side_features import SideFeatures
+from pairselect.trail.actions import record
 
 if TYPE_CHECKING:  # torch stays out of the web process
     from pairselect.pools.engine.contract import Finished, Generator, Request
@@ -42,7 +44,9 @@ def generate_pool(pool_id: int, progress: JobProgress) -> None:
     if (stored := pool.completions.count()) < total:
         raise JobError(f"{total - stored:,} of {total:,} completions were not written. Try again.")
     pool.completed_at = timezone.now()
-    pool.save(update_fields=["completed_at"])
+    with transaction.atomic():
+        pool.save(update_fields=["completed_at"])
+        record("pool.generated", pool, completions=stored)
 
 
 class Writer:

@@ -7,6 +7,8 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext, gettext_noop
 
+from pairselect.trail.actions import record
+
 MOST_CHARACTERS = 100
 # What has a name, for the translators: the models' own names are these.
 NAMED = (
@@ -71,7 +73,9 @@ def row_named(
         with transaction.atomic():
             old = manager.select_for_update().filter(name=name).first()
             if old is None:
-                return manager.create(name=name, created_by=created_by, **settings, **(start or {}))
+                new = manager.create(name=name, created_by=created_by, **settings, **(start or {}))
+                record(f"{model._meta.model_name}.created", new, person=created_by, **settings)
+                return new
             if all(getattr(old, key) == value for key, value in settings.items()):
                 return old
             if not came_to_nothing(old):
@@ -85,6 +89,7 @@ def row_named(
             for key, value in (settings | (start or {})).items():
                 setattr(old, key, value)
             old.save()
+            record(f"{model._meta.model_name}.created", old, person=created_by, **settings)
             return old
     except IntegrityError:  # made in this moment, by the same request sent twice or another
         made = manager.filter(name=name).first()

@@ -19,6 +19,7 @@ from pairselect.pools.tidying import (
     refuse_if_needed,
     under_way,
 )
+from pairselect.trail.actions import record
 
 STEP = 20_000  # rows that one transaction deletes: others wait that long on SQLite
 
@@ -57,6 +58,7 @@ def delete_prompt_set(prompt_set: PromptSet, progress: JobProgress | None = None
     with transaction.atomic():
         upload = prompt_set.upload
         refuse_if_needed(prompt_set, _stands_on_prompts)
+        record("deleted", prompt_set)
         prompt_set.delete()
         files = [] if upload is None else files_of(upload)
         if upload is not None:
@@ -121,6 +123,7 @@ def delete_pool(pool: Pool, progress: JobProgress | None = None) -> None:
     with transaction.atomic():
         refuse_if_needed(pool, _stands_on_pool)
         folders = [features_folder(one) for one in pool.feature_sets.all()]
+        record("deleted", pool)
         pool.delete()
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

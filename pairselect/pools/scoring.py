@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -11,6 +12,7 @@ from pairselect.jobs.progress import JobError, JobProgress, JobStopped
 from pairselect.pools.language import load_reward_model
 from pairselect.pools.models import Completion, Score, ScoreSet
 from pairselect.pools.queries import enough_scored
+from pairselect.trail.actions import record
 
 ShouldStop = Callable[[], bool]
 Scorer = Callable[[Sequence[Completion], ShouldStop], Iterator[tuple[int, float]]]
@@ -60,7 +62,9 @@ def score_pool(score_set_id: int, progress: JobProgress) -> None:
             "the mean of their prompt for them."
         )
     score_set.completed_at = timezone.now()
-    score_set.save(update_fields=["completed_at"])
+    with transaction.atomic():
+        score_set.save(update_fields=["completed_at"])
+        record("pool.scored", score_set.pool, scores=score_set.name)
 
 
 class Writer:

@@ -78,7 +78,8 @@ class SideFeatures:
 
 def keep_or_begin_anew(feature_set: FeatureSet, fingerprint: dict[str, Any]) -> None:
     """Note whose features the folder will hold; forget those of another revision of the model."""
-    known = feature_set.fingerprint
+    # As it is stored: whoever slept since it read the row would remove what another has written.
+    known = FeatureSet.objects.values_list("fingerprint", flat=True).get(pk=feature_set.pk)
     if known and all(known.get(key) == fingerprint.get(key) for key in SAME_MODEL):
         return
     for file in features_folder(feature_set).glob("*.npy"):

@@ -1,13 +1,10 @@
 """What becomes of what has a name: it is renamed, put away, brought back, or deleted."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.apps import apps
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -21,8 +18,7 @@ from pairselect.jobs.queries import with_subjects
 from pairselect.jobs.registry import get_kind
 from pairselect.pools.naming import clean_name, name_taken
 from pairselect.pools.words import whole
-
-logger = logging.getLogger(__name__)
+from pairselect.trail.actions import record
 
 AT_ONCE = 20_000  # rows that a web request deletes; more are a worker's
 MOST_NAMED = 5  # of what stands in the way
@@ -93,29 +89,31 @@ def rename(row: models.Model, name: str) -> None:
     NameRefused
         When the name is none, or another row of the model has it.
     """
-    name = clean_name(name)
+    name, before = clean_name(name), str(row)
+    row.name = name  # type: ignore[attr-defined]
     try:
         with transaction.atomic():
             type(row)._default_manager.filter(pk=row.pk).update(name=name)
+            if name != before:
+                record("renamed", row, before=before)
     except IntegrityError:
+        row.name = before  # type: ignore[attr-defined]
         raise name_taken(gettext(str(row._meta.verbose_name)), name) from None
-    row.name = name  # type: ignore[attr-defined]
 
 
 def archive(row: models.Model) -> None:
     """Leave it out of lists and forms; nobody compares in a campaign that is put away."""
-    here = type(row)._default_manager.filter(pk=row.pk, archived_at=None)
-    here.update(archived_at=timezone.now())
+    with transaction.atomic():
+        here = type(row)._default_manager.filter(pk=row.pk, archived_at=None)
+        if here.update(archived_at=timezone.now()):
+            record("archived", row)
 
 
 def restore(row: models.Model) -> None:
-    type(row)._default_manager.filter(pk=row.pk).update(archived_at=None)
-
-
-def record(person: User, row: models.Model, done: str, flag: int) -> None:
-    """Who did what, and when: in the process's log, and in the operator's site."""
-    logger.info("%s %s %s %s “%s”", person, done, row._meta.verbose_name, row.pk, row)
-    LogEntry.objects.log_actions(person.pk, [row], flag, change_message=done, single_object=True)
+    with transaction.atomic():
+        away = type(row)._default_manager.filter(pk=row.pk, archived_at__isnull=False)
+        if away.update(archived_at=None):
+            record("restored", row)
 
 
 def archived_or_not(

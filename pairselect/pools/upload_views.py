@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.jobs.actions import enqueue_job, last_job
+from pairselect.jobs.limits import queues
 from pairselect.jobs.models import Job
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.imports.confirming import begin_import
@@ -60,6 +61,7 @@ def prompt_set_list(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def upload_new(request: HttpRequest) -> HttpResponseBase:
     if request.method == "GET":
         form = UploadForm(initial={"name": request.GET.get("name")})
@@ -100,6 +102,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def upload_detail(request: HttpRequest, pk: int) -> HttpResponse:
     upload = get_object_or_404(Upload.objects.select_related("prompt_set"), pk=pk)
     preview = Preview.from_dict(upload.preview) if upload.preview else None

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.jobs.actions import enqueue_in_turn, is_active
+from pairselect.jobs.limits import queues
 from pairselect.jobs.models import Job
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.actions import create_pool, create_score_set, work_for_report
@@ -18,6 +20,7 @@ from pairselect.pools.models import Completion, Pool, PoolReport
 from pairselect.pools.naming import NameRefused
 from pairselect.pools.queries import completions_expected, latest_completions, pools
 from pairselect.pools.tidying import archived_or_not
+from pairselect.trail.actions import record
 
 PAGE = 25
 MADE_BY = ("generate_pool", "import_pool")
@@ -35,6 +38,7 @@ def pool_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def pool_new(request: HttpRequest) -> HttpResponse:
     form = PoolForm(request.POST or None, initial={"prompt_set": request.GET.get("prompt_set")})
     if request.method == "POST" and form.is_valid():
@@ -112,6 +116,7 @@ def pool_latest(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @admin_required
+@queues
 def pool_scores(request: HttpRequest, pk: int) -> HttpResponse:
     pool = get_object_or_404(Pool, pk=pk)
     form = ScoreForm(request.POST or None)
@@ -130,6 +135,7 @@ def pool_scores(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @admin_required
+@queues
 def pool_report(request: HttpRequest, pk: int) -> HttpResponse:
     """Have the report made, or made again."""
     pool = get_object_or_404(Pool, pk=pk)
@@ -137,7 +143,9 @@ def pool_report(request: HttpRequest, pk: int) -> HttpResponse:
         said = gettext("The pool is not complete yet: there is nothing to look at.")
         messages.error(request, said)
         return redirect("pools:pool", pk=pool.pk)
-    PoolReport.objects.filter(pool=pool).update(completed_at=None)
+    with transaction.atomic():
+        PoolReport.objects.filter(pool=pool).update(completed_at=None)
+        record("report.asked", pool)
     described = pool.feature_sets.filter(completed_at__isnull=False).exists()
     work = work_for_report(pool)[-1:] if described else work_for_report(pool)
     enqueue_in_turn(work, created_by=signed_in(request))

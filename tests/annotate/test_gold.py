@@ -331,7 +331,7 @@ def test_the_list_costs_the_same_with_three_pairs(campaign: Campaign, admin: Cli
 def test_added_gold_is_asked(people: People) -> None:
     campaign = make_campaign(people.anna, prompts=20, gold_share=0.5)
     add(campaign, ROW, ROW | {"prompt": "3 + 3?"})
-    for _ in range(12):
+    for _ in range(22):
         give(campaign, people.anna, "left", NO_DETAILS)
     assert campaign.comparisons.filter(kind="gold", labelled_at__isnull=False).count() == 2
 

@@ -41,6 +41,22 @@ def browser() -> Iterator[Browser]:
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+VIOLATIONS: list[str] = []  # of the Content-Security-Policy, as Chromium's console tells them
+
+
+def note_violation(text: str) -> None:
+    if "Content Security Policy" in text:
+        VIOLATIONS.append(text)
+
+
+@pytest.fixture(autouse=True)
+def nothing_violates_the_policy() -> Iterator[None]:
+    """Markup that the policy has to stop has come too far already."""
+    VIOLATIONS.clear()
+    yield
+    assert VIOLATIONS == []
+
+
 class Desk:
     """One person at a browser of their own."""
 
@@ -55,6 +71,7 @@ class Desk:
         self.address = address
         self.console: list[str] = []
         self.page.on("console", lambda message: self.console.append(message.text))
+        self.context.on("console", lambda message: note_violation(message.text))
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
 
     def open(self, path: str) -> None:

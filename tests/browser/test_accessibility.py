@@ -66,6 +66,8 @@ def test_pages_before_the_login(live_server: LiveServer, browser: Browser, peopl
     page.keyboard.press("Enter")
     page.locator("[role=alert]").wait_for()
     check(page, "login refused")
+    page.goto(f"{live_server.url}/join/")
+    check(page, "invitation")
     page.goto(f"{live_server.url}/nowhere/")
     check(page, "not found, nobody")
     context.close()

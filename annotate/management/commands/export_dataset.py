@@ -7,12 +7,14 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from annotate.actions import create_export
 from annotate.exporting.formats import FORMATS
 from annotate.exporting.job import discard_export, export_folder
 from annotate.exporting.options import Extra, FileType, OneRow, OptionRefused, Options
-from annotate.models import Campaign, Export
+from annotate.models import Campaign
 from annotate.summaries import export_summary
 from pairselect.jobs.terminal import JobCommand, named, seed_number
+from pairselect.trail.actions import record
 
 FILE_ENDINGS = (".jsonl", ".parquet", ".json")
 
@@ -92,13 +94,15 @@ class Command(JobCommand):
         asked = asked_for(options, target if as_file else None)
         if target is not None:
             check_writable(target, as_file=as_file)
-        export = Export.objects.create(campaign=found, format=asked.format, options=asked.to_json())
+        export = create_export(found, asked)
         try:
             self.carry_out([("export_dataset", export.pk)], enqueue=enqueue)
             export.refresh_from_db()
             if target is not None:
                 folder = export_folder(export)
                 copy(folder / export.files[0]["name"] if as_file else folder, target)
+                told: dict[str, Any] = {"export": export.pk, "sha256": export.sha256}
+                record("export.downloaded", found, to=str(target.resolve()), **told)
         except CommandError:
             discard_export(export)
             raise

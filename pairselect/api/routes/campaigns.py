@@ -31,7 +31,7 @@ from annotate.summaries import (
     campaign_summary,
     person_summary,
 )
-from pairselect.api.access import Bearer, Scope, person
+from pairselect.api.access import Bearer, Queues, Scope, person
 from pairselect.api.common import Id, Input, NumberOrName, begin, percent, row_of, valid
 from pairselect.api.errors import ApiError
 from pairselect.api.paging import Page, Paged, page_of
@@ -124,7 +124,7 @@ def list_campaigns(
 
 @router.post(
     "",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={200: CampaignBegun, 201: CampaignBegun},
     summary="Open a campaign",
 )
@@ -175,7 +175,7 @@ def list_assessments(
 
 @router.post(
     "/{campaign_id}/assessments",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={202: AssessmentBegun},
     summary="Assess the labels",
 )
@@ -255,7 +255,7 @@ def reopen(request: HttpRequest, campaign_id: Id) -> CampaignSummary:
 
 @router.post(
     "/{campaign_id}/rounds",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={201: DesignBegun},
     summary="Design the next round",
 )

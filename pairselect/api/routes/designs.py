@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 from pydantic import Field
 
-from pairselect.api.access import Bearer, Scope, person
+from pairselect.api.access import Bearer, Queues, Scope, person
 from pairselect.api.common import Id, Input, NumberOrName, begin, percent, row_of, valid
 from pairselect.api.paging import Page, Paged, page_of
 from pairselect.designs.actions import create_design, work_for_design
@@ -79,7 +79,7 @@ def list_designs(request: HttpRequest, response: HttpResponse, page: Paged) -> P
 
 @router.post(
     "",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={200: DesignBegun, 201: DesignBegun},
     summary="Make a design",
 )
@@ -127,7 +127,7 @@ def list_pairs(
 
 @plans.post(
     "",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={202: dict[str, Any]},
     summary="Predict what labels bring",
 )

@@ -7,12 +7,13 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 from pydantic import Field
 
+from annotate.actions import create_export
 from annotate.exporting.options import Options
 from annotate.forms.exports import ExportForm
 from annotate.models import Campaign, Export
 from annotate.summaries import ExportSummary, export_summary
 from annotate.views.exports import export_download, export_file
-from pairselect.api.access import Bearer, Scope, person
+from pairselect.api.access import Bearer, Queues, Scope, person
 from pairselect.api.common import Id, Input, begin, jobs_of, once, percent, valid
 from pairselect.api.paging import Page, Paged, page_of
 from pairselect.jobs.summaries import JobSummary
@@ -81,7 +82,7 @@ def list_exports(
 
 @router.post(
     "/campaigns/{campaign_id}/exports",
-    auth=Bearer(Scope.EXPORT),
+    auth=Queues(Scope.EXPORT),
     response={200: ExportBegun, 202: ExportBegun},
     summary="Make an export",
 )
@@ -92,12 +93,7 @@ def create(request: HttpRequest, campaign_id: Id, body: ExportInput) -> Status[E
     options = valid(ExportForm(body.form_data(), campaign=campaign)).options
 
     def make() -> Export:
-        return Export.objects.create(
-            campaign=campaign,
-            format=options.format,
-            options=options.to_json(),
-            created_by=person(request),
-        )
+        return create_export(campaign, options, created_by=person(request))
 
     export, is_new = once(request, _exports().filter(campaign=campaign), make)
     work = [("export_dataset", export.pk)]

@@ -2,7 +2,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
-from pairselect.api.access import Bearer, Scope
+from pairselect.api.access import Bearer, Queues, Scope
 from pairselect.api.common import Id
 from pairselect.api.errors import ApiError
 from pairselect.api.paging import Page, Paged, page_of
@@ -56,7 +56,7 @@ def cancel(request: HttpRequest, job_id: Id) -> Status[JobSummary]:
 
 @router.post(
     "/{job_id}/retry",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={202: JobSummary},
     summary="Run a job again",
 )

@@ -4,7 +4,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 from pydantic import Field
 
-from pairselect.api.access import Bearer, Scope, person
+from pairselect.api.access import Bearer, Queues, Scope, person
 from pairselect.api.common import Id, Input, NumberOrName, begin, given, row_of, valid
 from pairselect.api.errors import ApiError
 from pairselect.api.paging import Page, Paged, page_of
@@ -69,7 +69,7 @@ def list_pools(request: HttpRequest, response: HttpResponse, page: Paged) -> Pag
 
 
 @router.post(
-    "", auth=Bearer(Scope.PREPARE), response={200: PoolBegun, 201: PoolBegun}, summary="Make a pool"
+    "", auth=Queues(Scope.PREPARE), response={200: PoolBegun, 201: PoolBegun}, summary="Make a pool"
 )
 def create(request: HttpRequest, body: PoolInput) -> Status[PoolBegun]:
     """Have several completions of every prompt written. The same request again finds the same
@@ -134,7 +134,7 @@ def list_completions(
 
 @router.post(
     "/{pool_id}/features",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={202: PoolBegun},
     summary="Extract features",
 )
@@ -154,7 +154,7 @@ def extract_features(request: HttpRequest, pool_id: Id, body: FeatureInput) -> S
 
 @router.post(
     "/{pool_id}/scores",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={202: PoolBegun},
     summary="Score a pool",
 )

@@ -13,7 +13,7 @@ from ninja import Router, Status
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from pairselect.api.access import Bearer, Scope, person
+from pairselect.api.access import Bearer, Queues, Scope, person
 from pairselect.api.common import Id, Input, begin, jobs_of, valid
 from pairselect.api.errors import ApiError
 from pairselect.jobs.summaries import JobSummary
@@ -83,7 +83,7 @@ class ImportInput(Input):
 
 @router.post(
     "",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={201: UploadBegun},
     openapi_extra={"requestBody": BODY},
     summary="Upload a file",
@@ -125,7 +125,7 @@ def get_upload(request: HttpRequest, upload_id: Id) -> UploadSummary:
 
 @router.post(
     "/{upload_id}/import",
-    auth=Bearer(Scope.PREPARE),
+    auth=Queues(Scope.PREPARE),
     response={202: Imported},
     summary="Import an upload",
 )

@@ -16,13 +16,15 @@ from django.http.request import validate_host
 from django.utils import timezone
 
 from annotate.models import Campaign
+from pairselect.fingerprints import publish
 from pairselect.jobs.actions import sweep_stale_jobs
 from pairselect.jobs.models import Job
+from pairselect.jobs.workers import pid_here
 from pairselect.supervisor import Child, ChildBroken, PortTaken, Supervisor, check_port
 
 SWEEP_SECONDS = 5.0
 ENDED_LATELY = timedelta(minutes=1)
-ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104
+ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104  # nosec B104
 
 
 class Command(BaseCommand):
@@ -56,6 +58,12 @@ class Command(BaseCommand):
             check_port(host, port)
         except PortTaken as problem:
             raise CommandError(str(problem)) from problem
+        try:
+            publish()
+        except OSError as problem:
+            raise CommandError(
+                f"Static files cannot be put into {settings.STATIC_ROOT}: {problem.strerror}."
+            ) from problem
         children = [_web(host, port, web_processes, threads)]
         if not no_workers:
             children += [_worker("gpu"), _worker("cpu")]
@@ -67,9 +75,11 @@ class Command(BaseCommand):
                 f"now only {', '.join(settings.ALLOWED_HOSTS)} are let in."
             )
         watch = JobWatch(self.say, address)
+        supervisor = Supervisor(children, say=self.say, tick=watch.tick)
+        watch.on_stuck = supervisor.end_stuck
         watch.announce_open_campaigns()
         try:
-            Supervisor(children, say=self.say, tick=watch.tick).run()
+            supervisor.run()
         except ChildBroken as problem:
             raise CommandError(str(problem)) from problem
         self.say("Stopped. Unfinished jobs go on at the next start.")
@@ -88,12 +98,13 @@ class JobWatch:
         self.started = timezone.now()
         self.last_sweep = 0.0
         self.cut_off = False
+        self.on_stuck: Callable[[int], None] | None = None  # called with a process of this machine
         self.said: dict[int, tuple[str, int, str]] = {}  # of each job, what was last said of it
 
     def tick(self) -> None:
         try:
             if time.monotonic() - self.last_sweep > SWEEP_SECONDS:
-                sweep_stale_jobs()
+                sweep_stale_jobs(on_stuck=self._is_stuck)
                 self.last_sweep = time.monotonic()
             self.look()
             if self.cut_off:
@@ -103,8 +114,15 @@ class JobWatch:
             if not self.cut_off:
                 self.say(f"The database does not answer: {' '.join(str(problem).split())}")
             self.cut_off = True
+            # Whoever works has had no way to beat either: their hearts are given time for it.
+            self.last_sweep = time.monotonic()
             connection.close()
         close_old_connections()
+
+    def _is_stuck(self, worker: str) -> None:
+        pid = pid_here(worker)
+        if pid is not None and self.on_stuck is not None:
+            self.on_stuck(pid)
 
     def look(self) -> None:
         """Say what is new of the jobs that are active or have ended lately."""

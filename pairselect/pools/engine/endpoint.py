@@ -337,7 +337,7 @@ class Endpoint:
                         f"{what}, {attempt} times in a row: see to the server, then start again."
                     ) from None
                 wait = min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
-                wait *= random.uniform(0.5, 1.0)  # noqa: S311
+                wait *= random.uniform(0.5, 1.0)  # noqa: S311  # nosec B311
                 if asked_wait is not None:
                     wait = min(asked_wait, _LONGEST_ASKED_WAIT)
                 self._tell(f"{what}; trying again in {wait:.0f} s ({attempt}/{self._attempts}).")
@@ -378,7 +378,7 @@ class Endpoint:
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
                     names = [str(entry.id) for entry in (await client.models.list()).data]
-            except Exception:  # noqa: S110  what it offers is a courtesy; any failure goes without
+            except Exception:  # noqa: S110  # nosec B110  # what it offers is a courtesy; any failure goes without
                 pass
             return ServerUnavailable(self._no_such_model(names))
         return ServerUnavailable(self._trouble(error, name) + ": see to the server.")

@@ -20,6 +20,7 @@ from pairselect.pools.models import Pool, PromptSet, Upload
 from pairselect.pools.naming import NameRefused, clean_name, name_taken
 from pairselect.pools.queries import DEFAULT_FEATURES
 from pairselect.pools.reading import Columns
+from pairselect.trail.actions import record
 
 UNKNOWN = "not stated"  # what wrote the completions
 
@@ -91,6 +92,15 @@ def confirm_upload(
                 target: Target = prompt_set
             else:
                 target = _pool(prompt_set, name, model or UNKNOWN, created_by)
+            record(
+                "upload.confirmed",
+                target,
+                person=created_by,
+                file=upload.file_name,
+                sha256=upload.sha256,
+                columns=columns.as_dict(),
+                merge_duplicates=merge_duplicates,
+            )
     except ProtectedError:  # an IntegrityError too, so it comes first
         said = gettext(
             "Designs wait for the pool “%(name)s”: import a pool, or choose another name."

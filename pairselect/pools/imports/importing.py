@@ -28,6 +28,7 @@ from pairselect.pools.imports.watching import open_watched
 from pairselect.pools.models import Pool, PromptSet, ScoreSet, Upload
 from pairselect.pools.queries import enough_scored
 from pairselect.pools.reading import Columns, read_rows
+from pairselect.trail.actions import record
 
 SCORES = "file"  # the name of the scores that came with a file
 
@@ -63,6 +64,7 @@ def import_pool(pool_id: int, progress: JobProgress) -> None:
             _check_count(pool.completions.count(), store.stored)
             pool.completed_at = timezone.now()
             pool.save(update_fields=["completed_at"])
+            record("pool.imported", pool, completions=store.stored)
             if scores is not None and enough_scored(checked.scored, checked.completions):
                 scores.completed_at = timezone.now()
                 scores.save(update_fields=["completed_at"])
@@ -137,6 +139,7 @@ def _finish(prompt_set: PromptSet, store: PromptStore) -> None:
     _check_count(prompt_set.prompts.count(), store.stored)
     prompt_set.prompt_count, prompt_set.imported_at = store.stored, timezone.now()
     prompt_set.save(update_fields=["prompt_count", "imported_at"])
+    record("prompt_set.imported", prompt_set, prompts=store.stored)
 
 
 def _check_count(found: int, stored: int) -> None:

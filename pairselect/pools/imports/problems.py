@@ -16,7 +16,8 @@ from pairselect.pools.reading import RowProblem
 
 IN_WORDS = 5  # in the job's error
 ON_PAGE = 100
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+# What a spreadsheet would run, in the wide writing of East Asia too.
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 QUOTE = "'"
 FOLDER = "problems"
 
@@ -88,5 +89,6 @@ def first_problems(upload: Upload) -> list[RowProblem]:
 
 
 def harmless(cell: str) -> str:
-    """The cell, such that no spreadsheet takes it for a formula."""
-    return QUOTE + cell if cell.startswith((*FORMULA, QUOTE)) else cell
+    """The cell, such that no spreadsheet takes it for a formula, if it drops the blanks before."""
+    begins = cell.lstrip().startswith((*FORMULA, QUOTE)) or cell[:1].isspace()
+    return QUOTE + cell if begins else cell

@@ -18,6 +18,7 @@ from pairselect.jobs.progress import JobProgress
 from pairselect.pools.imports.storing import remove_rows
 from pairselect.pools.models import Pool, PromptSet, Upload
 from pairselect.pools.naming import NameRefused, clean_name, name_taken
+from pairselect.trail.actions import record
 
 DISCARD = "discard_upload"  # the job that removes what an import left, then the upload
 FOLDER = "uploads"  # of the copies, below MEDIA_ROOT
@@ -68,15 +69,18 @@ def stage_upload(
     # Before the transaction, which locks a SQLite database for everybody.
     stored = default_storage.save(f"{FOLDER}/{digest[:16]}", file)
     try:
-        return Upload.objects.create(
-            name=name,
-            model=model,
-            file=stored,
-            file_name=printable(file_name)[-255:],
-            size=size,
-            sha256=digest,
-            created_by=created_by,
-        )
+        with transaction.atomic():
+            upload = Upload.objects.create(
+                name=name,
+                model=model,
+                file=stored,
+                file_name=printable(file_name)[-255:],
+                size=size,
+                sha256=digest,
+                created_by=created_by,
+            )
+            record("upload.received", upload, person=created_by, sha256=digest, size=size)
+            return upload
     except AnyDatabaseError:
         default_storage.delete(stored)
         raise
@@ -163,6 +167,7 @@ def discard_without_rows(upload: Upload) -> bool | None:
                 Pool.objects.filter(prompt_set=prompt_set).delete()
                 prompt_set.delete()
             files = files_of(found)
+            record("upload.discarded", found, file=found.file_name, sha256=found.sha256)
             found.delete()
     except ProtectedError:
         return False

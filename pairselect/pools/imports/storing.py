@@ -34,7 +34,7 @@ class Table:
         columns = ", ".join(quote(field.column) for field in fields)
         marks = ", ".join(["%s"] * len(fields))
         table = quote(model._meta.db_table)
-        self._sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+        self._sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # nosec B608
         self._constants = tuple(constants)
 
     def insert(self, rows: Iterable[tuple[Any, ...]]) -> None:

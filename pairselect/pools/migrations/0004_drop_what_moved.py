@@ -1,6 +1,12 @@
 from django.db import migrations
 
 
+IRREVERSIBLE = (
+    "The columns that go here must have a value in each row, and the values went to other tables in "
+    "0003: the way back is the backup made before."
+)
+
+
 class Migration(migrations.Migration):
 
     dependencies = [

@@ -2,24 +2,19 @@
 // later. The server knows an answer by its lease, so that one sent twice is stored once.
 
 import { $, data, notify, trouble } from "./page.js";
-import { keepDraft, keepOutbox, outbox, recall, remember, writtenIn } from "./store.js";
+import { adoptList, forgetAnswer, keepAnswer, keepDraft, outbox, recall, remember, writtenIn } from "./store.js";
 import { format, gettext, ngettext } from "./words.js";
 
 const TIMEOUT = 20_000; // ms
 const PATIENCE = [1, 2, 4, 8, 15, 30]; // s between tries
 
-let memory = []; // where the browser stores nothing
-let isStored = true;
+let memory = []; // those that the browser did not store
 let failures = 0;
 let timer = 0;
 let draining = null;
 let isOther = false; // another person is logged in by now
 
-const entries = () => (isStored ? outbox() : memory);
-function keep(list) {
-  memory = list;
-  isStored = keepOutbox(list);
-}
+const entries = () => [...outbox(), ...memory].sort((one, other) => one.at - other.at);
 
 /**
  * @param {string} [except] a choice to leave out
@@ -35,13 +30,13 @@ const token = () => $("[name=csrfmiddlewaretoken]").value;
  * Post fields as the page's form would, and return the answer's JSON.
  * @param {string} address
  * @param {[string, string][]} fields
- * @throws {{status: number}} 0 when the server cannot be reached
+ * @throws {{status: number, outcome?: string}} 0 when the server cannot be reached
  */
 export async function post(address, fields) {
   let { status, state } = await ask(address, fields);
   if (status === 403 && (await freshToken())) ({ status, state } = await ask(address, fields));
   if (state && (status === 200 || status === 422)) return state;
-  throw { status: status === 200 ? 502 : status };
+  throw { status: status === 200 ? 502 : status, outcome: state?.outcome };
 }
 
 async function ask(address, fields) {
@@ -66,10 +61,14 @@ async function ask(address, fields) {
  */
 export function send(entry) {
   // Of two tabs that answer the same comparison each is told how it went.
-  keep([...entries(), { ...entry, id: `${Date.now()}-${Math.random()}` }]);
+  const kept = { ...entry, at: Date.now(), id: `${Date.now()}-${Math.random()}` };
+  if (!keepAnswer(kept)) memory.push(kept);
 }
 
-const drop = (entry) => keep(entries().filter((each) => each.id !== entry.id));
+function drop(entry) {
+  memory = memory.filter((each) => each.id !== entry.id);
+  forgetAnswer(entry);
+}
 
 /**
  * Send what waits. One tab sends at a time.
@@ -114,7 +113,7 @@ async function sendAll(more, onState) {
       onState(state, entry);
     } catch (problem) {
       if (problem.status === undefined) throw problem;
-      if (problem.status === 404) {
+      if (problem.outcome === "gone") { // a proxy whose server is away may say 404 as well
         drop(entry);
         notify(gettext("An answer could not be stored: its campaign is not yours any more."));
         continue;
@@ -142,6 +141,7 @@ export function explain(status) {
   );
   const text = {
     0: gettext("The server cannot be reached."),
+    503: gettext("The server cannot store anything at present."),
     401: gettext("You are logged out."),
     403: isOther
       ? gettext("Somebody else is logged in on this browser now.")
@@ -171,5 +171,7 @@ async function freshToken() {
 }
 
 addEventListener("beforeunload", (event) => {
-  if (!isStored && memory.length) event.preventDefault(); // they would go with the page
+  if (memory.length) event.preventDefault(); // they would go with the page
 });
+
+adoptList();

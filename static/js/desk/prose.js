@@ -8,7 +8,9 @@ const MOST_DEPTH = 120; // of boxes in one formula; a fraction of fractions of f
 const DEFINES = /\\(?:[egx]?def|let|futurelet|(?:re)?newcommand|providecommand)(?![A-Za-z])/;
 const MOST_SECONDS = 2; // of typesetting for one comparison; what is left stays TeX
 const INLINE_MATH = ".math:not(.display)";
-const KATEX = new URL("../../vendor/katex/", import.meta.url);
+// Each in this very form: the names of published files are put in (pairselect/fingerprints.py).
+const KATEX = new URL("../../vendor/katex/katex.min.js", import.meta.url);
+const KATEX_STYLES = new URL("../../vendor/katex/katex.min.css", import.meta.url);
 const OPTIONS = {
   output: "htmlAndMathml", // the MathML is for screen readers
   trust: false,
@@ -31,8 +33,8 @@ function fetchInto(tag, attributes) {
 // A failed import() is remembered as failed for as long as the page lives; a script can be tried again.
 function load() {
   loading ??= Promise.all([
-    fetchInto("script", { src: new URL("katex.min.js", KATEX).href }),
-    fetchInto("link", { rel: "stylesheet", href: new URL("katex.min.css", KATEX).href }),
+    fetchInto("script", { src: KATEX.href }),
+    fetchInto("link", { rel: "stylesheet", href: KATEX_STYLES.href }),
   ]).then(() => globalThis.katex);
   loading.catch(() => { loading = null; });
   return loading;

@@ -3,6 +3,8 @@
 import { data } from "./page.js";
 
 const PREFIX = `pairselect:${data.person}:`;
+const OUTBOX = ":outbox";
+const LIST = `${PREFIX}outbox`;
 const KEEP_DAYS = 30;
 
 function read(name, otherwise) {
@@ -44,9 +46,25 @@ export function writtenIn(fields) {
   return found.length ? Object.fromEntries(found) : null;
 }
 
-/** Answers on their way, of all campaigns, the oldest first. */
-export const outbox = () => read("outbox", []);
-export const keepOutbox = (entries) => write("outbox", entries.length ? entries : null);
+/**
+ * Answers on their way, of all campaigns, the oldest first. Each has a name of its own, so that of
+ * two tabs that write at the same time neither undoes what the other wrote.
+ */
+export const outbox = () =>
+  stored()
+    .filter((name) => name.startsWith(PREFIX) && name.endsWith(OUTBOX) && name !== LIST)
+    .map((name) => read(name.slice(PREFIX.length), null))
+    .filter(Boolean);
+
+/** @returns {boolean} whether the browser has stored it */
+export const keepAnswer = (entry) => write(`${entry.id}${OUTBOX}`, entry);
+export const forgetAnswer = (entry) => write(`${entry.id}${OUTBOX}`, null);
+
+/** An earlier version of the page kept all of them as one list. */
+export function adoptList() {
+  const list = read("outbox", []);
+  if (list.every((entry, place) => keepAnswer({ ...entry, at: place }))) write("outbox", null);
+}
 
 /** Drafts that nobody came back to. */
 export function forgetOldDrafts() {

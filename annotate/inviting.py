@@ -1,0 +1,21 @@
+"""Campaigns, as invitations know them."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import User
+from django.db.models import Model, QuerySet
+
+from annotate.models import Campaign
+
+
+def open_campaigns() -> QuerySet[Campaign]:
+    """Those that somebody new may begin in."""
+    return Campaign.objects.filter(closed_at__isnull=True, archived_at__isnull=True)
+
+
+def join(person: User, campaigns: Iterable[Model], adjudicates: bool) -> None:
+    """Let the person begin in those of the campaigns that are still open."""
+    wanted = [campaign.pk for campaign in campaigns]
+    for campaign in open_campaigns().filter(pk__in=wanted):
+        people = campaign.adjudicators if adjudicates else campaign.annotators
+        people.add(person)

@@ -1,0 +1,56 @@
+"""The way to an OpenID Connect server and back."""
+
+from allauth.socialaccount.providers import registry
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+from requests import RequestException
+
+from pairselect.accounts.door import oidc_name
+from pairselect.accounts.oidc import back, safe_next
+from pairselect.accounts.provider import Server
+
+PROVIDER = "oidc"  # its id in settings
+
+
+@login_not_required
+@never_cache
+@require_GET
+def begin(request: HttpRequest) -> HttpResponse:
+    """Send the browser to the server. What else allauth reads from addresses is left out."""
+    provider = _server(request).get_provider()
+    try:
+        answer: HttpResponse = provider.redirect(
+            request, process="login", next_url=safe_next(request, request.GET.get("next"))
+        )
+    except (RequestException, KeyError, ValueError):
+        return _silent(request)
+    return answer
+
+
+@login_not_required
+@never_cache
+@require_GET
+def callback(request: HttpRequest) -> HttpResponse:
+    """The browser comes back from the server."""
+    try:
+        answer: HttpResponse = OAuth2CallbackView.adapter_view(_server(request))(request)
+    except (RequestException, KeyError, ValueError):
+        return _silent(request)
+    return answer
+
+
+def _server(request: HttpRequest) -> Server:
+    if not settings.OIDC:
+        raise Http404
+    registry.load()
+    return Server(request, PROVIDER)
+
+
+def _silent(request: HttpRequest) -> HttpResponse:
+    said = gettext("%(name)s does not answer. Try again in a few minutes.")
+    return back(request, said % {"name": oidc_name()})

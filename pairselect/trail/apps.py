@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TrailConfig(AppConfig):
+    name = "pairselect.trail"
+    verbose_name = "audit trail"

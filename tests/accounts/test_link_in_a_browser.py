@@ -1,0 +1,44 @@
+"""An invitation as its person opens it: in a real browser, from a real web server."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from playwright.sync_api import Browser
+
+from tests.accounts.knocking import gunicorn, manage, settings_of
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_secret_of_a_link_reaches_no_log(browser: Browser, migrated: Path) -> None:
+    log = migrated / "access.log"
+    settings = settings_of(migrated, PAIRSELECT_LOG_FORMAT="json")
+    with gunicorn(log, settings) as server:
+        told = orjson.loads(manage(settings, "invite_person", "--address", server, "--json"))
+        secret = told["link"].rpartition("#")[2]
+        page = browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(f"{request.url} {request.headers}"))
+        page.goto(told["link"])
+        page.wait_for_url("**/join/account/")
+        assert page.evaluate("history.length") <= 3
+        page.fill("[name=username]", "maria")
+        page.fill("[name=password1]", "good-1-good-2")
+        page.fill("[name=password2]", "good-1-good-2")
+        page.click("text=Make the account")
+        page.wait_for_url("**/work/")
+        page.goto(told["link"])  # whoever has it afterwards, from the history say
+        assert "You are logged in as maria." in page.inner_text("main")
+        page.context.clear_cookies()
+        page.goto(f"{server}/login/")
+        page.goto(told["link"])
+        page.wait_for_selector(".errors")
+        assert "This link has been used." in page.inner_text(".errors")
+        assert page.url == f"{server}/join/"
+        page.close()
+    text = log.read_text()
+    assert "POST /join/ " in text
+    for part in secret.split("."):
+        assert part not in text
+        assert not [one for one in asked if part in one.replace(told["link"], "")]
