@@ -1,5 +1,8 @@
 """People, and rows of every stage, made as the product makes them."""
 
+import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import Browser, sync_playwright
 
 from annotate.actions import create_campaign, open_campaign
 from annotate.answering import NO_DETAILS, Details, Outcome, answer
@@ -18,6 +22,8 @@ from pairselect.jobs.actions import run_job
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, Pool, Prompt, PromptSet, Variant
 from pairselect.trail import triggers
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +59,27 @@ def uses_database(item: pytest.Item) -> bool:
     marked = item.get_closest_marker("django_db") is not None
     slow = item.get_closest_marker("browser") or item.get_closest_marker("trainer")
     return not slow and (marked or "db" in fixtures or "transactional_db" in fixtures)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium. Without one its tests skip and say so; under CI they fail."""
+    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    if path is None:
+        message = "no Chromium here: install the distribution's chromium package"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    # Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+        )
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 class NoProgress:

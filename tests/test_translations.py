@@ -288,7 +288,10 @@ def test_pages_of_admins_are_german(people: People) -> None:
     assert "Urteile, die zählen" in home
     assert ">Prompt-Sammlungen</a>" in home
     people = admin.get(reverse("accounts:people"), **german).content.decode()
-    assert "Wer über das Budget verfügt und wer vergleicht." in people
+    assert (
+        "Wer über das Budget verfügt, wer vergleicht und wer entscheidet, wo andere uneinig sind."
+        in people
+    )
     assert "Bewertende Person: vergleicht Antworten" in people
     refused = admin.post(reverse("accounts:people"), {"username": ""}, **german).content.decode()
     assert "Ein Konto braucht einen Namen." in refused

@@ -6,10 +6,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, UsernameField
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
+from django.forms import TextInput
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -19,6 +20,8 @@ from django.views.decorators.http import require_GET
 
 
 class DoorForm(AuthenticationForm):
+    username = UsernameField(label=_("Username"), widget=TextInput(attrs={"autofocus": True}))
+
     error_messages = AuthenticationForm.error_messages | {
         "no_password": _("Passwords are switched off on this server. Log in with %(name)s."),
     }

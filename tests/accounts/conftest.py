@@ -16,7 +16,6 @@ from pytest_django import Settings
 
 from pairselect.env import Oidc
 from tests.accounts.knocking import free_port, manage, running, settings_of
-from tests.browser.conftest import browser  # noqa: F401  # a fixture here too
 
 
 @dataclass(frozen=True)

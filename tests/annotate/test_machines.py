@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.urls import reverse
 
 from annotate.guidelines import change_guidelines
@@ -85,7 +85,10 @@ def test_nobody_can_log_in_as_a_machine(people: People) -> None:
         user = machine.user
         assert not user.has_usable_password()
         assert not user.groups.exists()
-        assert authenticate(username=user.username, password="") is None
+        assert (
+            authenticate(RequestFactory().post("/login/"), username=user.username, password="")
+            is None
+        )
     assert not on_model("judge").user.is_active
     assert create_machine("own").user.is_active  # so that a token of it works
 
@@ -100,10 +103,10 @@ def test_a_machine_is_in_no_list_of_people(people: People) -> None:
     assert user not in annotators()
     client = people.client(people.admin)
     assert b"machine:own" not in client.get("/people/").content
-    for action in ("new_password", "role", "deactivate", "reactivate"):
-        for person, status in ((user, 404), (people.stranger, 302)):
+    for action in ("new_link", "role", "deactivate", "reactivate"):
+        for person, status in ((user, {404}), (people.stranger, {200, 302})):
             assert (
-                client.post(reverse(f"accounts:{action}", args=[person.pk])).status_code == status
+                client.post(reverse(f"accounts:{action}", args=[person.pk])).status_code in status
             )
 
 

@@ -107,6 +107,7 @@ def test_features_on_a_full_disk_fail_in_a_sentence_and_go_on_when_there_is_room
     disk = small_disk(site.folder / "features", "16k")
     generate(site, tmp_path, tiny_model)
     site.start_worker("gpu")
+    site.start_worker("cpu")
     assert job(site, "generate_pool") == ("failed", FULL)  # its features come with its completions
     assert job(site, "extract_features")[0] == "cancelled"
     before = completions(site)

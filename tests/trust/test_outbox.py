@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import SETTLED, browser  # noqa: F401
+from tests.browser.conftest import SETTLED
 from tests.trust.serving import Postgres, Site, wait_until
 
 pytestmark = pytest.mark.browser
@@ -35,7 +35,7 @@ STORE = r"""import([...document.querySelectorAll("link[rel=modulepreload]")]
 
 
 @pytest.fixture
-def seat(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:  # noqa: F811
+def seat(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     made: list[BrowserContext] = []
 
     def sit(site: Site, session: str) -> BrowserContext:
