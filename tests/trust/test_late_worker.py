@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from django.contrib.auth.models import Group
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from pytest_django import Settings
 
 from pairselect.jobs import progress as jobs_progress
@@ -75,6 +75,7 @@ def test_the_fence_is_nearer_than_the_end_of_a_claim() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("times", [2, 99])
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="of SQLite's one lock")
 def test_a_locked_database_is_waited_for_and_not_for_ever(times: int) -> None:
     left = [times]
 
