@@ -1,5 +1,6 @@
 """Django settings. What an operator may change comes from the environment (``pairselect.env``)."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -209,6 +210,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("PAIRSELECT_HSTS_SUBDOMAINS", default=
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 
+# Before somebody at a terminal, a line for each request would bury what is said to them.
+ROUTINE = "WARNING" if sys.stderr.isatty() else "INFO"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -228,6 +231,8 @@ LOGGING = {
     "loggers": {
         "pairselect": {"level": "INFO"},
         "annotate": {"level": "INFO"},
+        "pairselect.observing": {"level": ROUTINE},
+        "pairselect.trail": {"level": ROUTINE},
         "django.request": {"level": "ERROR"},  # pairselect.observing has a line for each request
         "gunicorn.error": {"handlers": ["stderr"], "propagate": False},
     },
