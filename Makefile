@@ -1,6 +1,6 @@
 # make demo   install, load the demo and serve it         (make demo PORT=9000)
 # make test   install what the tests need and run them all
-# make test-postgres   those of them that use the database, on a PostgreSQL of their own
+# make test-postgres   those of them that the database may matter to, on a PostgreSQL of their own
 # make messages   collect the strings to translate and compile the translations (needs gettext)
 PYTHON ?= python3
 PORT ?= 8000
@@ -26,13 +26,16 @@ serve: install
 	@$(RUN) manage.py migrate --verbosity 0
 	@$(RUN) manage.py serve --host $(HOST) --port $(PORT)
 
+# In the order of tests/conftest.py, whose long files come first.
+PYTEST = $(RUN) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PROCESSES ?= 2
+
 test: .venv/.tested-with
-	$(RUN) -m pytest --numprocesses 2 --dist loadfile
+	$(PYTEST)
 
 # DATABASE_URL names a server that is there; without it one is started for the tests.
 test-postgres: .venv/.tested-with
-	$(if $(DATABASE_URL),,tests/on_postgres.sh) $(RUN) -m pytest --numprocesses 2 --dist loadfile \
-		--database-only
+	$(if $(DATABASE_URL),,tests/on_postgres.sh) $(PYTEST) --database-only
 
 check: .venv/.tested-with
 	.venv/bin/ruff check .

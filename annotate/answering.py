@@ -15,10 +15,9 @@ from annotate.leasing import claim_back, release
 from annotate.masking import mask_identity
 from annotate.models import Campaign, Comparison, Edit, Flag, Guideline, Judgement
 from annotate.onboarding import conclude_onboarding
-from annotate.queries import current_judgements, last_judgement
+from annotate.queries import PASSED_ON_BY_SKIP, current_judgements, last_judgement
 
 Kind = Comparison.Kind
-PASSED_ON_BY_SKIP = (Kind.LABEL, Kind.ADJUDICATION)  # a skipped check is done with
 
 
 class Outcome(enum.Enum):
@@ -63,10 +62,12 @@ def answer(
     one is kept, withdrawn.
     """
     now, campaign = timezone.now(), comparison.campaign
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         comparison = Comparison.objects.select_for_update().get(pk=comparison.pk)
         comparison.campaign = campaign  # fetched with it once already
-        before = Judgement.objects.filter(lease=lease).first()
+        holds = comparison.lease == lease and comparison.annotator_id == annotator.pk
+        # Under a lease that runs nothing has been answered.
+        before = None if holds else Judgement.objects.filter(lease=lease).first()
         if before is not None and (
             before.comparison_id != comparison.pk or before.annotator_id != annotator.pk
         ):
@@ -75,7 +76,7 @@ def answer(
             same = (before.choice, before.strength) == (choice, details.strength)
             return Outcome.REPEATED if same else Outcome.DIFFERED
         if replaces is None:
-            if comparison.lease != lease or comparison.annotator_id != annotator.pk:
+            if not holds:
                 return Outcome.PASSED_ON
         elif (
             before is not None
@@ -93,7 +94,7 @@ def answer(
         else:
             comparison.labelled_at = comparison.labelled_at or now
             comparison.lease, comparison.leased_until = None, None
-            comparison.save()
+            comparison.save(update_fields=["labelled_at", "lease", "leased_until"])
         settle(comparison)
         if comparison.kind == Kind.ONBOARDING:
             conclude_onboarding(comparison.campaign, annotator)

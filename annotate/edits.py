@@ -4,7 +4,7 @@ import re
 from difflib import SequenceMatcher
 
 from annotate.masking import MARK, mask_identity
-from annotate.models import Judgement
+from annotate.models import Campaign, Judgement
 from pairselect.pools.models import Pool
 
 _TOKENS = re.compile(rf"{MARK}|\w+|\s+|[^\w\s]")
@@ -14,6 +14,13 @@ def model_names(pool: Pool) -> tuple[str, ...]:
     """The names that are masked in the pool's completions."""
     names = {pool.model, *pool.variants.values_list("model", flat=True)}
     return tuple(sorted(name for name in names if name))
+
+
+def names_masked(campaign: Campaign) -> tuple[str, ...]:
+    """Those of the campaign's pool."""
+    pools = Pool.objects.filter(designs=campaign.design_id)
+    rows = pools.values_list("model", "variants__model")
+    return tuple(sorted({name for row in rows for name in row if name}))
 
 
 def edited_text(judgement: Judgement, names: tuple[str, ...]) -> str | None:

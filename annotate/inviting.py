@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 
 from annotate.models import Campaign
+from pairselect.trail.actions import changed, record
 
 
 def open_campaigns() -> QuerySet[Campaign]:
@@ -16,6 +17,10 @@ def open_campaigns() -> QuerySet[Campaign]:
 def join(person: User, campaigns: Iterable[Model], adjudicates: bool) -> None:
     """Let the person begin in those of the campaigns that are still open."""
     wanted = [campaign.pk for campaign in campaigns]
+    role = "adjudicators" if adjudicates else "annotators"
     for campaign in open_campaigns().filter(pk__in=wanted):
-        people = campaign.adjudicators if adjudicates else campaign.annotators
+        people = getattr(campaign, role)
+        before = sorted(people.values_list("username", flat=True))
         people.add(person)
+        found = changed({role: before}, {role: sorted([*before, person.username])})
+        record("campaign.people_changed", campaign, person=person, **found)

@@ -1,76 +1,114 @@
 """Whose a comparison is. Each function may be tried twice, and by many at the same time."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from annotate.checks import check_due, first_on_left
 from annotate.models import Campaign, Comparison
 from annotate.onboarding import onboarding_left
-from annotate.queries import answers_of, free_for, held_by
+from annotate.queries import Given, free_for, given_by, held_by
 
 LEASE = timedelta(minutes=15)  # after the last sign of life of the page that shows it
+RENEWED = timedelta(minutes=1)  # so old a lease may be before a sign of life renews it
 AHEAD = 2  # comparisons that a page has ready besides the one in view
-CANDIDATES = 16  # looked at together, since others claim at the same time
-TEXTS = ("campaign", "gold", "pair__prompt", "pair__first", "pair__second")
+TEXTS = ("gold", "pair__prompt", "pair__first", "pair__second")
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is read before anything is locked: a moment later it is still good enough."""
+
+    given: Given
+    has_plenty: bool  # so much is free that pages may keep some ahead
+
+
+def look_ahead(
+    campaign: Campaign, annotator: User, *, ahead: int = AHEAD, adjudicating: bool = False
+) -> Outlook:
+    given = given_by(campaign, annotator, adjudicating=adjudicating)
+    has_plenty = ahead > 0 and _plenty(campaign, annotator, adjudicating=adjudicating)
+    return Outlook(given, has_plenty)
 
 
 def next_comparison(
-    campaign: Campaign, annotator: User, *, adjudicating: bool = False
+    campaign: Campaign,
+    annotator: User,
+    *,
+    adjudicating: bool = False,
+    outlook: Outlook | None = None,
 ) -> Comparison | None:
-    """The comparison that the person has open, or the next one, leased; the same on a reload."""
-    found = next_comparisons(campaign, annotator, ahead=0, adjudicating=adjudicating)
-    return found[0] if found else None
+    """The comparison that the person has open, or the next one, leased; the same on a reload.
+    With its texts."""
+    found = next_comparisons(
+        campaign, annotator, ahead=0, adjudicating=adjudicating, outlook=outlook
+    )
+    return with_texts(found)[0] if found else None
 
 
 def next_comparisons(
-    campaign: Campaign, annotator: User, *, ahead: int = AHEAD, adjudicating: bool = False
+    campaign: Campaign,
+    annotator: User,
+    *,
+    ahead: int = AHEAD,
+    adjudicating: bool = False,
+    in_view: str = "",
+    outlook: Outlook | None = None,
 ) -> list[Comparison]:
     """The comparison in view and those to come, leased to the person: at most 1 + ahead.
 
     Nothing is kept ahead where that would leave somebody idle. Adjudicators have a queue of
-    their own, without onboarding and checks.
+    their own, without onboarding and checks. ``in_view`` is the lease of what the page shows, and
+    ``outlook`` is for whoever has a transaction open: SQLite writes for one at a time.
     """
+    if outlook is None:
+        outlook = look_ahead(campaign, annotator, ahead=ahead, adjudicating=adjudicating)
     now = timezone.now()
-    if adjudicating:
-        found = _adjudications(campaign, annotator, now, number=1 + ahead)
-    else:
-        found = _labels(campaign, annotator, now, number=1 + ahead)
-    if found and found[0].shown_at is None:
-        show(found[0], annotator)
+    with transaction.atomic(savepoint=False):
+        if connection.features.has_select_for_update:  # else the whole transaction is one's own
+            # A person's tabs come one after the other: at the same time each would fill up to
+            # the whole number.
+            people = User.objects.select_for_update(no_key=True).filter(pk=annotator.pk)
+            list(people.values_list("pk"))
+        found = _renew(campaign, annotator, now, in_view=in_view, adjudicating=adjudicating)
+        onboarding = None if adjudicating else onboarding_left(campaign, annotator)
+        if onboarding is not None:  # only what belongs to it is theirs to see
+            found = [one for one in found if one.kind == Comparison.Kind.ONBOARDING]
+        may_keep_ahead = outlook.has_plenty and onboarding is None
+        while len(found) < 1 + ahead and (not found or may_keep_ahead):
+            if adjudicating:
+                free = free_for(campaign, annotator, now, adjudicating=True)
+                claimed = _claim_first(free, campaign, annotator)
+            elif onboarding is not None:  # one after the other: each is explained before the next
+                rows = onboarding.filter(annotator__isnull=True)
+                claimed = _claim_first(rows, campaign, annotator)
+            else:
+                place = outlook.given.answers + len(found)
+                claimed = _claim_next(campaign, annotator, now, number=place)
+            if claimed is None:
+                break
+            found.append(claimed)
+        found = found[: 1 + ahead]
+        if found and found[0].shown_at is None:
+            show(found[0], annotator)
     return found
 
 
-def _labels(campaign: Campaign, annotator: User, now: datetime, *, number: int) -> list[Comparison]:
-    onboarding = onboarding_left(campaign, annotator)
-    held, claimed = _renew(campaign, annotator, now, onboarding), True
-    while claimed and len(held) < number:
-        if held and (onboarding is not None or not _plenty(campaign, annotator, now)):
-            break
-        if onboarding is not None:  # one after the other: each is explained before the next
-            claimed = _claim_reserved(onboarding, annotator, now)
-        else:
-            claimed = _claim_next(campaign, annotator, now, number=len(held))
-        held = _renew(campaign, annotator, now, onboarding)  # another tab may have claimed, too
-    return held[:number]
-
-
-def _adjudications(
-    campaign: Campaign, annotator: User, now: datetime, *, number: int
-) -> list[Comparison]:
-    held, claimed = _renew(campaign, annotator, now, adjudicating=True), True
-    while claimed and len(held) < number:
-        if held and not _plenty(campaign, annotator, now, adjudicating=True):
-            break
-        free = free_for(campaign, annotator, now, adjudicating=True)
-        claimed = _claim_first(free, annotator, now)
-        held = _renew(campaign, annotator, now, adjudicating=True)
-    return held[:number]
+def with_texts(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The same ones with all that they show, in one query."""
+    rows = Comparison.objects.filter(pk__in=[one.pk for one in comparisons])
+    texts = rows.select_related(*TEXTS).in_bulk()
+    found = []
+    for one in comparisons:
+        found.append(texts[one.pk])
+        found[-1].campaign = one.campaign
+    return found
 
 
 def show(comparison: Comparison, annotator: User) -> None:
@@ -109,71 +147,67 @@ def _renew(
     campaign: Campaign,
     annotator: User,
     now: datetime,
-    onboarding: QuerySet[Comparison] | None = None,
     *,
-    adjudicating: bool = False,
+    in_view: str,
+    adjudicating: bool,
 ) -> list[Comparison]:
-    """Extend what the person holds; a pair left open for longer than a lease is timed anew.
-
-    While there is onboarding left, only what belongs to it is theirs to see.
-    """
+    """What the person holds, for longer; a pair left open for longer than a lease is timed anew."""
     mine = held_by(campaign, annotator, adjudicating=adjudicating)
-    mine.filter(leased_until__lt=now, shown_at__isnull=False).update(shown_at=now)
-    mine.update(leased_until=now + LEASE)
-    held = list(mine.select_related(*TEXTS))
-    if onboarding is None:
-        return held
-    return [one for one in held if one.kind == Comparison.Kind.ONBOARDING]
+    held = list(mine)
+    old = now + LEASE - RENEWED
+    if any(one.leased_until is None or one.leased_until < old for one in held):
+        mine.filter(leased_until__lt=now, shown_at__isnull=False).update(shown_at=now)
+        mine.update(leased_until=now + LEASE)
+        held = list(mine)  # what had lapsed may be another's by now
+    for place, one in enumerate(held):
+        one.campaign = campaign
+        if str(one.lease) == in_view and one.shown_at is None:
+            show(one, annotator)
+            held.insert(0, held.pop(place))  # the last to be shown comes first
+    return held
 
 
-def _plenty(
-    campaign: Campaign, annotator: User, now: datetime, *, adjudicating: bool = False
-) -> bool:
-    """Whether enough is free for everybody to have their pages full."""
+def _plenty(campaign: Campaign, annotator: User, *, adjudicating: bool) -> bool:
+    """Whether enough is free for everybody to have their pages full, after this one's is."""
     people = campaign.adjudicators if adjudicating else campaign.annotators
-    enough = (1 + AHEAD) * max(1, people.count())
-    free = free_for(campaign, annotator, now, adjudicating=adjudicating)
-    return len(free.values_list("pk")[:enough]) == enough
+    number = people.through.objects.filter(campaign=campaign).count()
+    enough = (1 + AHEAD) * max(1, number) + AHEAD
+    free = free_for(campaign, annotator, timezone.now(), adjudicating=adjudicating)
+    return bool(free.values_list("pk")[enough - 1 : enough])
 
 
-def _claim_next(campaign: Campaign, annotator: User, now: datetime, *, number: int) -> bool:
-    mine = campaign.comparisons.filter(reserved_for=annotator)
+def _claim_next(
+    campaign: Campaign, annotator: User, now: datetime, *, number: int
+) -> Comparison | None:
+    """A check that waits for the person, the one that their answer of this number is, or the next
+    of the queue."""
     checks = (
-        mine.filter(labelled_at__isnull=True)
+        campaign.comparisons.filter(
+            reserved_for=annotator, annotator__isnull=True, labelled_at__isnull=True
+        )
         .exclude(kind=Comparison.Kind.ONBOARDING)
         .exclude(gold__retired_at__isnull=False)
     )
-    if _claim_reserved(checks, annotator, now):
-        return True
-    number += answers_of(campaign, annotator).count()
+    if claimed := _claim_first(checks, campaign, annotator):
+        return claimed
     check = check_due(campaign, annotator, number=number)
-    if check is not None and _claim_reserved(checks.filter(pk=check.pk), annotator, now):
-        return True
-    return _claim_first(free_for(campaign, annotator, now), annotator, now)
+    if check and (claimed := _claim_first(checks.filter(pk=check.pk), campaign, annotator)):
+        return claimed
+    return _claim_first(free_for(campaign, annotator, now), campaign, annotator)
 
 
-def _claim_reserved(rows: QuerySet[Comparison], annotator: User, now: datetime) -> bool:
-    """Lease the first of the rows that are the person's own, unless another tab of theirs has."""
-    unclaimed = rows.filter(annotator__isnull=True)
-    first = unclaimed.first()
-    return first is not None and _claim(unclaimed.filter(pk=first.pk), annotator, now, first)
-
-
-def _claim(
-    rows: QuerySet[Comparison], annotator: User, now: datetime, comparison: Comparison
-) -> bool:
-    """Lease the row if it is still there to be had: one conditional UPDATE, so one winner."""
-    side = first_on_left(comparison, annotator)
-    try:
-        with transaction.atomic():
-            return bool(rows.update(**_lease(annotator, now), shown_at=None, first_on_left=side))
-    except IntegrityError:  # another tab of the same person has a slot of this pair by now
-        return False
-
-
-def _claim_first(free: QuerySet[Comparison], annotator: User, now: datetime) -> bool:
-    """Lease the first row of the queue that nobody else gets first. False when none is left."""
-    while candidates := list(free.select_related("campaign", "original")[:CANDIDATES]):
-        if any(_claim(free.filter(pk=one.pk), annotator, now, one) for one in candidates):
-            return True
-    return False
+def _claim_first(
+    rows: QuerySet[Comparison], campaign: Campaign, annotator: User
+) -> Comparison | None:
+    """Lease the first of the rows that nobody else is at. None when nothing is left."""
+    free = rows.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    comparison = free.first()
+    if comparison is None:
+        return None
+    comparison.campaign = campaign
+    lease = _lease(annotator, timezone.now())
+    lease |= {"shown_at": None, "first_on_left": first_on_left(comparison, annotator)}
+    for name, value in lease.items():
+        setattr(comparison, name, value)
+    comparison.save(update_fields=list(lease))
+    return comparison

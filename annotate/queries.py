@@ -13,7 +13,9 @@ from pairselect.accounts.roles import ANNOTATOR, ROLES
 from pairselect.designs.models import SelectedPair
 
 Kind = Comparison.Kind
+PASSED_ON_BY_SKIP = (Kind.LABEL, Kind.ADJUDICATION)  # a skipped check is done with
 PACE_OVER = 50  # the last answers, whose median is a person's pace
+COUNTED = 1000  # labels that are left, one by one
 
 
 def campaigns() -> QuerySet[Campaign]:
@@ -146,43 +148,96 @@ def is_complete(campaign: Campaign) -> bool:
 
 
 @dataclass(frozen=True)
+class Given:
+    """How many answers of a person stand there, after the onboarding."""
+
+    answers: int  # skips among them
+    decided: int  # skips aside
+    today: int  # of those
+    labels: int  # skips among them, checks not
+    passed_on: int  # labels skipped that nobody has given yet
+
+    def and_one(self, comparison: Comparison, choice: str) -> "Given":
+        """With a further answer, just stored."""
+        is_label, skipped = comparison.kind == Kind.LABEL, choice == Judgement.Choice.SKIP
+        return Given(
+            answers=self.answers + 1,
+            decided=self.decided + (not skipped),
+            today=self.today + (not skipped),
+            labels=self.labels + is_label,
+            passed_on=self.passed_on + (is_label and skipped),
+        )
+
+
+def given_by(campaign: Campaign, person: User, *, adjudicating: bool = False) -> Given:
+    """Counted in the comparisons, where an index alone tells it however many there are; only what
+    was skipped is looked up, since that leaves a comparison to somebody else."""
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = campaign.comparisons.filter(_queue(adjudicating)).exclude(kind=Kind.ONBOARDING)
+    done = rows.filter(annotator=person, labelled_at__isnull=False).aggregate(
+        number=Count("kind"),
+        labels=Count("kind", filter=Q(kind=Kind.LABEL)),
+        today=Count("kind", filter=Q(labelled_at__gte=midnight)),
+    )
+    # Of all campaigns: asked for this one's, SQLite would go through its comparisons instead.
+    mine = current_judgements().filter(annotator=person, choice=Judgement.Choice.SKIP).order_by()
+    kinds = {Kind.ADJUDICATION} if adjudicating else set(Kind) - {Kind.ADJUDICATION}
+    skipped = [
+        (kind, at)
+        for of, kind, at in mine.values_list(
+            "comparison__campaign", "comparison__kind", "comparison__labelled_at"
+        )
+        if of == campaign.pk and kind in kinds - {Kind.ONBOARDING}
+    ]
+    checks = [at for kind, at in skipped if kind not in PASSED_ON_BY_SKIP]
+    passed_on = [at for kind, at in skipped if kind == Kind.LABEL]
+    return Given(
+        answers=done["number"] + len(skipped) - len(checks),
+        decided=done["number"] - len(checks),
+        today=done["today"] - sum(at is not None and at >= midnight for at in checks),
+        labels=done["labels"] + len(passed_on),
+        passed_on=passed_on.count(None),
+    )
+
+
+@dataclass(frozen=True)
 class Pace:
     done: int  # answers of the person, skips aside
     today: int
     seconds: float | None  # active ones an answer, the median of the last; none yet: None
     left: int  # about: what others will take of it, and how many checks come, is not known
+    last: int | None  # the id of the answer that undo takes back
 
 
-def pace_of(campaign: Campaign, person: User, *, adjudicating: bool = False) -> Pace:
+def pace_of(
+    campaign: Campaign, person: User, *, adjudicating: bool = False, given: Given | None = None
+) -> Pace:
     """How the person is getting on. Checks count as any other answer, and are not told apart:
     after each answer, of whatever kind, the numbers move alike."""
-    given = answers_of(campaign, person, adjudicating=adjudicating)
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    decided, label = ~Q(choice="skip"), Q(comparison__kind=Kind.LABEL)
-    counts = given.aggregate(
-        given=Count("pk"),
-        done=Count("pk", filter=decided),
-        today=Count("pk", filter=decided & Q(created_at__gte=midnight)),
-        labels=Count("pk", filter=label),
-        passed_on=Count("pk", filter=label & ~decided & Q(comparison__labelled_at__isnull=True)),
-    )
-    last = given.filter(decided).order_by("-pk").values_list("active_seconds", "seconds")
-    spent = [seconds if active is None else active for active, seconds in last[:PACE_OVER]]
-    left = _disputes_left(campaign, person) if adjudicating else _answers_left(campaign, counts)
+    given = given or given_by(campaign, person, adjudicating=adjudicating)
+    answers = answers_of(campaign, person, adjudicating=adjudicating).order_by("-pk")
+    last = list(answers.values_list("pk", "choice", "active_seconds", "seconds")[:PACE_OVER])
+    spent = [
+        seconds if active is None else active
+        for _, choice, active, seconds in last
+        if choice != Judgement.Choice.SKIP
+    ]
+    left = _disputes_left(campaign, person) if adjudicating else _answers_left(campaign, given)
     return Pace(
-        done=counts["done"],
-        today=counts["today"],
+        done=given.decided,
+        today=given.today,
         seconds=median(spent) if spent else None,
         left=left,
+        last=last[0][0] if last else None,
     )
 
 
-def _answers_left(campaign: Campaign, counts: dict[str, int]) -> int:
-    left = _labels_left(campaign, seen=counts["labels"], passed_on=counts["passed_on"])
+def _answers_left(campaign: Campaign, given: Given) -> int:
+    left = _labels_left(campaign, seen=given.labels, passed_on=given.passed_on)
     checks = campaign.repeat_share
     if campaign.gold_share and gold_in_use(campaign, Gold.Use.CHECK).exists():
         checks += campaign.gold_share
-    expected = round((counts["labels"] + left) * (1 + checks)) - counts["given"]
+    expected = round((given.labels + left) * (1 + checks)) - given.answers
     return max(expected, 1) if left else 0
 
 
@@ -197,13 +252,19 @@ def _disputes_left(campaign: Campaign, person: User) -> int:
 def _labels_left(campaign: Campaign, *, seen: int, passed_on: int) -> int:
     """How many labels there are still for a person to give, at most one a pair.
 
-    Counted no further than that: the page asks after each answer.
+    The page asks after each answer: only the queue's beginning is counted. What lies behind it is
+    all to be had, since people go through it from the front.
     """
     last = SelectedPair.objects.filter(design=campaign.design_id).aggregate(Max("position"))
     pairs = 0 if last["position__max"] is None else last["position__max"] + 1
-    most = max(0, pairs - seen)
-    rows = campaign.comparisons.filter(kind=Kind.LABEL, labelled_at__isnull=True).order_by()
-    return max(0, min(rows[: most + passed_on].count() - passed_on, most))
+    rows = campaign.comparisons.filter(kind=Kind.LABEL, labelled_at__isnull=True)
+    counted = COUNTED + passed_on
+    behind = rows.values_list("position", flat=True)[counted : counted + 1].first()
+    if behind is None:
+        there = rows.order_by().count()
+    else:
+        there = counted + campaign.labels_per_pair * (pairs - behind)
+    return max(0, min(there - passed_on, pairs - seen))
 
 
 def last_judgement(

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from annotate.adjudication import labels_given
 from annotate.disputes import in_words
-from annotate.edits import model_names
+from annotate.edits import names_masked
 from annotate.masking import mask_identity
 from annotate.models import Comparison, Judgement
 from annotate.rendering import raw_text, render_markdown
@@ -65,7 +65,7 @@ def sheet_of(
     """
     campaign = comparison.campaign
     where = [campaign.pk, comparison.pk]
-    names = model_names(campaign.design.pool) if campaign.mask_identities else None
+    names = names_masked(campaign) if campaign.mask_identities else None
     token = uuid4() if revised else comparison.lease
     assert token is not None  # whoever is shown a comparison holds its lease
     left, right = comparison.left_text, comparison.right_text

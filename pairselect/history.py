@@ -82,7 +82,7 @@ def history(request: HttpRequest) -> HttpResponse:
             subject_kind=SUBJECTS.get(asked["kind"], asked["kind"]),
             subject_id=asked["id"],
             since=_midnight(asked["since"]),
-            until=_midnight(asked["until"] and asked["until"] + timedelta(days=1)),
+            until=_midnight(_next_day(asked["until"])),
         )
         if asked["before"]:
             found = found.filter(pk__lt=asked["before"])
@@ -143,7 +143,12 @@ def _shown(value: Any) -> str:
 
 def _one(form: HistoryForm, rows: list[Row]) -> Row | None:
     """The object whose history is shown, by its newest entry."""
-    return rows[0] if rows and form.cleaned_data.get("id") else None
+    asked = form.cleaned_data
+    return rows[0] if rows and asked.get("kind") and asked.get("id") else None
+
+
+def _next_day(day: date | None) -> date | None:
+    return None if day is None or day == date.max else day + timedelta(days=1)
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -132,6 +132,7 @@ AXES_HANDLER = "pairselect.accounts.locks.LockHandler"
 AXES_CLIENT_IP_CALLABLE = "pairselect.accounts.address.client_address"
 AXES_LOCKOUT_CALLABLE = "pairselect.accounts.locks.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+AXES_SENSITIVE_PARAMETERS += ["old_password", "new_password1", "new_password2"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,13 @@ from pairselect.jobs.actions import run_job
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, Pool, Prompt, PromptSet, Variant
 from pairselect.trail import triggers
+from tests.migrated import migrated_in
 
+FOLDER = Path(__file__).resolve().parent
+WITHOUT_DATABASE = [FOLDER / "core", FOLDER / "pools" / "engine", FOLDER / "browser"]
+# Tests that wait for processes and browsers come first, a few long ones at a time: the many short
+# ones that follow keep every test process at work to the end.
+LONG = [FOLDER / "trust", FOLDER / "backup", FOLDER / "upgrade", FOLDER / "browser"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -37,16 +44,31 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         triggers.remove(connection)
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a new installation on SQLite has, to be copied into a data folder."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return migrated_in(shared / "migrated")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database-only",
         action="store_true",
-        help="only the tests that use the database, without browsers and trainers",
+        help="only tests whose code may do otherwise on another database, such as PostgreSQL",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Not even read, since that would load PyTorch."""
+    ignored = config.getoption("--database-only") and collection_path in WITHOUT_DATABASE
+    return True if ignored else None
 
 
 @pytest.hookimpl(trylast=True)  # browser tests are marked by then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda one: one.path.parent not in LONG)
     if not config.getoption("--database-only"):
         return
     chosen = [one for one in items if uses_database(one)]
@@ -55,10 +77,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def uses_database(item: pytest.Item) -> bool:
+    """Whether the database may matter; pages, browsers and trainers are tried on SQLite alone."""
     fixtures = getattr(item, "fixturenames", ())
     marked = item.get_closest_marker("django_db") is not None
-    slow = item.get_closest_marker("browser") or item.get_closest_marker("trainer")
-    return not slow and (marked or "db" in fixtures or "transactional_db" in fixtures)
+    elsewhere = any(item.get_closest_marker(name) for name in ("page", "browser", "trainer"))
+    return not elsewhere and (marked or "db" in fixtures or "transactional_db" in fixtures)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as manage.py does
+# Threads that wait for each other do so by spinning: two test processes on two cores would stall.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 folder = os.environ["PAIRSELECT_DATA_DIR"] = tempfile.mkdtemp(prefix="pairselect-test-")
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
 

@@ -115,6 +115,19 @@ def test_templates_hold_no_inline_script_or_style() -> None:
         assert text.count("<script") == text.count("<script src="), path.name
 
 
+def test_a_table_that_may_scroll_is_reached_by_keyboard() -> None:
+    """By a link or a button in it, or by a stop of its own, which has a name."""
+    for path in (ROOT / "templates").rglob("*.html"):
+        for wrap in re.finditer(
+            r'<div class="table-wrap([^>]*)>(.*?)</table>', path.read_text(), re.S
+        ):
+            is_stop = re.search(r'tabindex="0" role="(region|group)" aria-label', wrap[1])
+            assert is_stop or re.search(r"<(a|button|summary)\b", wrap[2]), (
+                path.name,
+                wrap[2][:90],
+            )
+
+
 def test_the_comparison_page_asks_for_all_its_modules_at_once() -> None:
     page = (ROOT / "templates" / "annotate" / "compare.html").read_text()
     asked = set(re.findall(r"modulepreload\" href=\"{% static 'js/desk/(\w+\.js)' %}", page))

@@ -11,6 +11,8 @@ from pairselect import csp_reports
 from pairselect.csp_reports import origin_of
 from tests.conftest import People
 
+pytestmark = pytest.mark.page
+
 BY_URI = {
     "csp-report": {
         "document-uri": "https://label.example.org/history/?person=maria",

@@ -10,12 +10,12 @@ from django.db import connection, models
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 from model_bakery import baker
 
 from annotate.models import Campaign, Comparison, Edit, Judgement, Participation
+from pairselect.accounts.invitations import invite
 from pairselect.accounts.readonly import ManyRowsAdmin
-from pairselect.trail.models import Seal
+from pairselect.trail.models import Entry, Seal
 from tests.conftest import give, make_campaign
 
 OURS = {"pairselect", "trail", "jobs", "accounts", "pools", "designs", "annotate", "api"}
@@ -159,16 +159,24 @@ def test_nobody_else_is_let_in(people: object, db: None) -> None:
     assert client.get(address(Judgement, "changelist")).status_code == 302
 
 
-def test_an_operator_changes_who_is_one(operator: Client) -> None:
-    person = User.objects.create_user("maria", date_joined=timezone.now())
-    form = operator.get(address(User, "change", person.pk)).context["adminform"].form
-    values = {name: value for name, value in form.initial.items() if value not in (None, False)}
-    joined = person.date_joined
-    values |= {
-        "is_staff": "on",
-        "date_joined_0": joined.date().isoformat(),
-        "date_joined_1": joined.time().isoformat("seconds"),
-    }
+def test_an_operator_changes_who_is_one_and_nothing_else(operator: Client) -> None:
+    person = User.objects.create_user("maria", password="secret-enough")
+    person.groups.add(Group.objects.get(name="admin"))
+    values = {"username": "eve", "is_active": "", "groups": [], "password": "x", "is_staff": "on"}
     assert operator.post(address(User, "change", person.pk), values).status_code == 302
     person.refresh_from_db()
-    assert person.is_staff
+    assert (person.is_staff, person.is_superuser) == (True, False)
+    assert (person.username, person.is_active, person.groups.count()) == ("maria", True, 1)
+    assert person.check_password("secret-enough")
+    assert operator.get(f"/admin/auth/user/{person.pk}/password/").status_code != 200
+    entry = Entry.objects.get(action="person.operator_changed")
+    assert (entry.person_name, entry.subject_name) == ("root", "maria")
+    assert entry.details == {"is_staff": {"before": False, "after": True}}
+
+
+def test_links_of_whoever_is_no_admin_any_more_are_good_for_nothing(operator: Client) -> None:
+    person = User.objects.create_superuser("maria")
+    invitation, _secret = invite(created_by=person)
+    assert operator.post(address(User, "change", person.pk), {"is_staff": "on"}).status_code == 302
+    invitation.refresh_from_db()
+    assert invitation.state == invitation.State.REVOKED

@@ -20,6 +20,8 @@ from pairselect.jobs.queries import with_subjects
 from pairselect.pools.models import FeatureSet, Pool, PromptSet
 from tests.conftest import People, give, make_campaign, run_queued_jobs
 
+pytestmark = pytest.mark.page
+
 HTMX = {"HX-Request": "true"}
 GENTLE = "This is not, or no longer, open to you. Your stored answers are kept."
 ADDRESSES = (

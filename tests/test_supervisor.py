@@ -1,6 +1,7 @@
 """Web server and workers under one process, by real processes."""
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -93,10 +94,12 @@ def test_a_child_waits_before_it_is_started_again() -> None:
     child.keep_alive(lambda line: None)
     assert child.process is not None
     child.process.wait()
+    before = time.monotonic()
     child.keep_alive(lambda line: None)
+    assert before + 1 <= child.not_before <= time.monotonic() + 1
+    child.not_before += 60  # so that this machine's load does not use it up
     child.keep_alive(lambda line: None)
     assert child.process is None
-    assert 0 < child.not_before - time.monotonic() <= 1
 
 
 @pytest.mark.usefixtures("signals_kept")
@@ -128,7 +131,11 @@ def test_a_child_that_never_starts_ends_the_supervisor() -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    kept = {
+        key: os.environ[key]
+        for key in ("PATH", "HOME", "LANG", "OMP_NUM_THREADS")
+        if key in os.environ
+    }
     return kept | {"PAIRSELECT_DATA_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
 
 
@@ -170,17 +177,17 @@ class Serving:
         while what not in self.log.read_text():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
+            self.process.wait(60)
 
 
 @pytest.fixture
-def serving(environment: dict[str, str], tmp_path: Path) -> Iterator[Serving]:
-    assert manage(environment, "migrate", "--verbosity=0").returncode == 0
+def serving(environment: dict[str, str], tmp_path: Path, migrated_file: Path) -> Iterator[Serving]:
+    shutil.copy(migrated_file, tmp_path)
     served = Serving(environment, tmp_path / "log")
     yield served
     served.stop()
@@ -399,14 +406,14 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(
 @pytest.mark.timeout(120)
 def test_a_killed_supervisor_takes_its_children_with_it(serving: Serving) -> None:
     serving.wait_for("pairselect is at")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(serving.children()) < 3:
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.05)
     children = list(serving.children().values())
     serving.process.kill()
     serving.process.wait()
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     check_port("127.0.0.1", serving.port)
 
@@ -419,5 +426,5 @@ def test_a_stopped_supervisor_leaves_nothing_behind(serving: Serving, number: in
     children = psutil.Process(serving.process.pid).children(recursive=True)
     serving.process.send_signal(number)
     assert serving.process.wait(60) == 0
-    assert psutil.wait_procs(children, timeout=5)[1] == []
+    assert psutil.wait_procs(children, timeout=30)[1] == []
     assert "Unfinished jobs go on at the next start" in serving.log.read_text()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.answering import Details, Outcome, answer
-from annotate.leasing import CANDIDATES, TEXTS
+from annotate.leasing import TEXTS
 from annotate.machines.actions import MachineRefused, asked, lay_out, still_to_ask
 from annotate.machines.judging import choices_of, question_of
 from annotate.machines.prompt import Question
@@ -20,6 +20,7 @@ from pairselect.pools.words import whole
 
 LEASE = timedelta(minutes=15)
 AHEAD = 50  # pairs laid out at a time
+CANDIDATES = 16  # looked at together, since others claim at the same time
 MOST_REASON = 10_000  # characters
 MOST_SECONDS = 86_400  # a day: none is asked for so long, and sums of them stay numbers
 

@@ -129,7 +129,7 @@ class Comparison(models.Model):
                 name="the_queue",
             ),
             models.Index(  # of those that have one: nobody's would be most of the queue
-                fields=["campaign", "annotator", "labelled_at"],
+                fields=["campaign", "annotator", "labelled_at", "kind"],
                 condition=Q(annotator__isnull=False),
                 name="whose",
             ),

@@ -72,7 +72,21 @@ class Judgement(models.Model):
                 name="strength_of_a_side",
             ),
         ]
-        indexes = [models.Index(fields=["annotator", "withdrawn_at"])]
+        indexes = [
+            models.Index(  # the last ones of a person
+                fields=["annotator", "id"], condition=Q(withdrawn_at__isnull=True), name="standing"
+            ),
+            models.Index(
+                fields=["annotator", "withdrawn_at"],
+                condition=Q(withdrawn_at__isnull=False),
+                name="taken_back",
+            ),
+            models.Index(
+                fields=["annotator", "comparison"],
+                condition=Q(withdrawn_at__isnull=True, choice="skip"),
+                name="skipped",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.choice} on {self.comparison_id}"

@@ -2,12 +2,14 @@
 request ends in a redirect, so that a reload or the back button sends nothing again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -21,15 +23,18 @@ from annotate.answering import flag as store_flag
 from annotate.answering import undo as undo_last
 from annotate.forms.answers import AnswerForm, FlagForm, ReadForm, UndoForm
 from annotate.guidelines import mark_read
+from annotate.leasing import look_ahead
 from annotate.models import Campaign, Comparison, Flag
 from annotate.onboarding import onboarding_left, try_again
 from annotate.queries import campaigns_known_to, campaigns_of, comparisons_of
 from annotate.views.compare import (
+    Coming,
     comparison_for,
     desk_addresses,
     is_at_work,
     state_of_desk,
     wants_json,
+    what_comes,
 )
 from pairselect.accounts.roles import signed_in
 
@@ -87,18 +92,29 @@ def answer(request: HttpRequest, campaign_pk: int, comparison_pk: int) -> HttpRe
         outcome = Outcome.PASSED_ON
         return _after(request, campaign, outcome.value, "", adjudicating=adjudicating)
     choice, _strength = form.cleaned_data["choice"]
-    outcome = store_answer(
-        comparison,
-        person,
-        choice=choice,
-        lease=form.cleaned_data["token"],
-        details=form.details() if replaces else in_time(form.details(), comparison),
-        replaces=replaces,
-    )
-    if comparison.kind == Comparison.Kind.ONBOARDING and outcome is not Outcome.PASSED_ON:
+    is_explained = comparison.kind == Comparison.Kind.ONBOARDING
+    goes_on = wants_json(request) and is_at_work(person, campaign, adjudicating=adjudicating)
+    outlook = look_ahead(campaign, person, adjudicating=adjudicating) if goes_on else None
+    coming = None
+    with transaction.atomic():  # one wait for the disk: for the answer and for what comes next
+        outcome = store_answer(
+            comparison,
+            person,
+            choice=choice,
+            lease=form.cleaned_data["token"],
+            details=form.details() if replaces else in_time(form.details(), comparison),
+            replaces=replaces,
+        )
+        if outlook is not None and outcome is Outcome.STORED and not replaces:
+            outlook = replace(outlook, given=outlook.given.and_one(comparison, choice))
+        if outlook is not None and (not is_explained or outcome is Outcome.PASSED_ON):
+            coming = what_comes(request, campaign, adjudicating=adjudicating, outlook=outlook)
+    if is_explained and outcome is not Outcome.PASSED_ON:
         return _explained(request, comparison)
     notice = str(NOTICES.get(outcome, ""))
-    return _after(request, campaign, outcome.value, notice, adjudicating=adjudicating)
+    return _after(
+        request, campaign, outcome.value, notice, adjudicating=adjudicating, coming=coming
+    )
 
 
 @login_not_required
@@ -182,10 +198,16 @@ def _after(
     notice: str,
     *,
     adjudicating: bool = False,
+    coming: Coming | None = None,
 ) -> HttpResponse:
     if wants_json(request):
         return state_of_desk(
-            request, campaign, outcome=outcome, notice=notice, adjudicating=adjudicating
+            request,
+            campaign,
+            outcome=outcome,
+            notice=notice,
+            adjudicating=adjudicating,
+            coming=coming,
         )
     if notice:
         request.session["desk_notice"] = notice

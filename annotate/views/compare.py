@@ -1,6 +1,7 @@
 """The comparison page: whole, for a browser, and piece by piece, for its script."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -17,17 +18,23 @@ from annotate.bar import bar_of, key_list
 from annotate.forms.answers import FlagForm, criterion_field
 from annotate.guidelines import guideline_view
 from annotate.keys import as_shown, keys_of, preferences_of
-from annotate.leasing import next_comparison, next_comparisons, show
+from annotate.leasing import (
+    Outlook,
+    look_ahead,
+    next_comparison,
+    next_comparisons,
+    with_texts,
+)
 from annotate.models import Campaign, Comparison, Judgement
 from annotate.onboarding import is_right, onboarding_left, onboarding_result, practice_of, practised
 from annotate.queries import (
+    Given,
     campaigns_known_to,
     campaigns_of,
     current_guideline,
     current_judgements,
     held_by,
     is_complete,
-    last_judgement,
     pace_of,
 )
 from annotate.rendering import render_markdown
@@ -52,9 +59,11 @@ def compare(request: HttpRequest, campaign_pk: int, *, adjudicating: bool = Fals
     if not is_at_work(person, campaign, adjudicating=adjudicating):
         messages.info(request, why_left(campaign))
         return redirect("annotate:work")
-    found = next_comparison(campaign, person, adjudicating=adjudicating)
+    outlook = look_ahead(campaign, person, ahead=0, adjudicating=adjudicating)
+    found = next_comparison(campaign, person, adjudicating=adjudicating, outlook=outlook)
     sheet = sheet_of(found) if found else None
-    return render(request, PAGE, _page(request, campaign, sheet, adjudicating=adjudicating))
+    context = _page(request, campaign, sheet, adjudicating=adjudicating, given=outlook.given)
+    return render(request, PAGE, context)
 
 
 @never_cache
@@ -97,7 +106,8 @@ def upcoming(request: HttpRequest, campaign_pk: int, *, adjudicating: bool = Fal
         held = held_by(campaign, person, adjudicating=adjudicating)
         leases = [str(lease) for lease in held.values_list("lease", flat=True)]
         return JsonResponse({"held": leases, "sheets": []})
-    return JsonResponse(_state(request, campaign, adjudicating=adjudicating))
+    coming = what_comes(request, campaign, adjudicating=adjudicating)
+    return JsonResponse(_state(request, campaign, coming, adjudicating=adjudicating))
 
 
 def comparison_for(
@@ -110,18 +120,42 @@ def comparison_for(
     Http404
         When there is none.
     """
-    texts = ("campaign", "pair__prompt", "gold")
-    rows = Comparison.objects.filter(campaign=campaign_pk).select_related(*texts)
+    rows = Comparison.objects.filter(campaign=campaign_pk).select_related("campaign")
     comparison = get_object_or_404(rows, pk=comparison_pk)
-    adjudicating = comparison.kind == Comparison.Kind.ADJUDICATION
-    known = campaigns_known_to(person, adjudicating=adjudicating)
-    get_object_or_404(known, pk=campaign_pk)
-    return comparison, comparison.campaign
+    campaign = comparison.campaign
+    if comparison.annotator_id != person.pk or campaign.opened_at is None:  # else they know it
+        adjudicating = comparison.kind == Comparison.Kind.ADJUDICATION
+        known = campaigns_known_to(person, adjudicating=adjudicating)
+        get_object_or_404(known, pk=campaign_pk)
+    return comparison, campaign
 
 
 def is_at_work(person: User, campaign: Campaign, *, adjudicating: bool) -> bool:
     """Whether there may be work for the person there at present."""
     return campaigns_of(person, adjudicating=adjudicating).filter(pk=campaign.pk).exists()
+
+
+@dataclass(frozen=True)
+class Coming:
+    """What a person goes on with: the comparison in view first."""
+
+    found: list[Comparison]
+    given: Given
+    have: list[str]  # leases that the page has already
+
+
+def what_comes(
+    request: HttpRequest, campaign: Campaign, *, adjudicating: bool, outlook: Outlook | None = None
+) -> Coming:
+    """Lease what comes next: all that a request of the page's script writes but an answer."""
+    person = signed_in(request)
+    have = [lease for lease in request.POST.getlist("have") if len(lease) <= 36][:10]
+    in_view = have[0] if have else ""
+    outlook = outlook or look_ahead(campaign, person, adjudicating=adjudicating)
+    found = next_comparisons(
+        campaign, person, adjudicating=adjudicating, in_view=in_view, outlook=outlook
+    )
+    return Coming(found, outlook.given, have)
 
 
 def state_of_desk(
@@ -132,11 +166,14 @@ def state_of_desk(
     outcome: str = "",
     notice: str = "",
     undone: Judgement | None = None,
+    coming: Coming | None = None,
 ) -> JsonResponse:
-    """How it went, and what the script goes on with."""
-    if is_at_work(signed_in(request), campaign, adjudicating=adjudicating):
+    """How it went, and what the script goes on with: ``coming``, where it is leased already."""
+    if coming is None and is_at_work(signed_in(request), campaign, adjudicating=adjudicating):
+        coming = what_comes(request, campaign, adjudicating=adjudicating)
+    if coming is not None:
         said = {"outcome": outcome, "notice": notice}
-        state = _state(request, campaign, undone, adjudicating=adjudicating)
+        state = _state(request, campaign, coming, undone, adjudicating=adjudicating)
         return JsonResponse(state | said)
     said = {"outcome": outcome, "notice": why_left(campaign, notice)}
     return JsonResponse({"leave": reverse("annotate:work"), **said})
@@ -145,6 +182,7 @@ def state_of_desk(
 def _state(
     request: HttpRequest,
     campaign: Campaign,
+    coming: Coming,
     undone: Judgement | None = None,
     *,
     adjudicating: bool,
@@ -152,29 +190,16 @@ def _state(
     """The comparisons that are the person's, and those among them that the page does not have
     yet, in order; new guidelines, if there are any."""
     person = signed_in(request)
-    have = [lease for lease in request.POST.getlist("have") if len(lease) <= 36][:10]
-    if have:
-        held = held_by(campaign, person, adjudicating=adjudicating)
-        for comparison in held.filter(shown_at__isnull=True):
-            if str(comparison.lease) == have[0]:
-                show(comparison, person)
-    found = next_comparisons(campaign, person, adjudicating=adjudicating)
-    sheets = {
-        str(one.lease): sheet_of(
-            one, undone=undone if undone and undone.comparison_id == one.pk else None
-        )
-        for one in found
-        if str(one.lease) not in have
-    }
-    last = last_judgement(campaign, person, adjudicating=adjudicating)
-    pace = pace_of(campaign, person, adjudicating=adjudicating)
+    sheets = [
+        sheet_of(one, undone=undone if undone and undone.comparison_id == one.pk else None)
+        for one in with_texts([one for one in coming.found if str(one.lease) not in coming.have])
+    ]
+    pace = pace_of(campaign, person, adjudicating=adjudicating, given=coming.given)
     state = {
-        "held": [str(one.lease) for one in found],
-        "sheets": [
-            render_to_string(f"{PAGE}#sheet", {"sheet": sheet}) for sheet in sheets.values()
-        ],
+        "held": [str(one.lease) for one in coming.found],
+        "sheets": [render_to_string(f"{PAGE}#sheet", {"sheet": sheet}) for sheet in sheets],
         "pace": render_to_string(f"{PAGE}#pace", {"pace": pace}),
-        "last": last.pk if last else None,
+        "last": pace.last,
     }
     known, present = request.POST.get("guideline"), current_guideline(campaign)
     if present is not None and known is not None and str(present.pk) != known:
@@ -185,12 +210,18 @@ def _state(
 
 
 def _page(
-    request: HttpRequest, campaign: Campaign, sheet: Sheet | None, *, adjudicating: bool
+    request: HttpRequest,
+    campaign: Campaign,
+    sheet: Sheet | None,
+    *,
+    adjudicating: bool,
+    given: Given | None = None,
 ) -> dict[str, Any]:
     person = signed_in(request)
     practising = not adjudicating and onboarding_left(campaign, person) is not None
     preferences = preferences_of(person)
     keys = keys_of(preferences)
+    pace = pace_of(campaign, person, adjudicating=adjudicating, given=given)
     context: dict[str, Any] = {
         "campaign": campaign,
         "adjudicating": adjudicating,
@@ -206,8 +237,8 @@ def _page(
         "guidelines": guideline_view(campaign, person),
         "flag_form": FlagForm(),
         "skip_reasons": Judgement.SkipReason.choices,
-        "last": last_judgement(campaign, person, adjudicating=adjudicating),
-        "pace": pace_of(campaign, person, adjudicating=adjudicating),
+        "last": pace.last,
+        "pace": pace,
         "practice": practice_of(campaign, person) if practising else None,
         "mode": "practice" if practising else "work",
         "notice": request.session.pop("desk_notice", ""),

@@ -10,10 +10,11 @@ from django.db.models import Q
 from pairselect.accounts.invitations import revoke, use
 from pairselect.accounts.locks import lift
 from pairselect.accounts.models import Invitation
-from pairselect.accounts.roles import ADMIN, ROLES
-from pairselect.trail.actions import record
+from pairselect.accounts.roles import ADMIN, ROLES, is_admin
+from pairselect.trail.actions import changed, record
 
 NOT_IN_NAMES = re.compile(r"[^\w.@+-]+")  # what Django's validator refuses
+OPERATORS = ("is_staff", "is_superuser")  # fields of an account that make an operator
 LONGEST_NAME = 140  # so that a number fits behind it
 
 
@@ -93,6 +94,18 @@ def set_active(user: User, *, active: bool) -> None:
     if not active:  # nobody comes in later by what this person made, or is to have
         revoke(Invitation.objects.filter(Q(created_by=user) | Q(person=user)))
     record("person.reactivated" if active else "person.deactivated", user)
+
+
+@transaction.atomic
+def change_operator(user: User, **operator: bool) -> None:
+    """Let the person into Django's own site, or no more; ``operator`` has all of `OPERATORS`."""
+    rows = User.objects.select_for_update().filter(pk=user.pk)
+    before = rows.values(*OPERATORS).get()
+    rows.update(**operator)
+    if found := changed(before, operator):
+        record("person.operator_changed", user, **found)
+    if not is_admin(User.objects.get(pk=user.pk)):
+        revoke(Invitation.objects.filter(created_by=user))
 
 
 @transaction.atomic

@@ -1,13 +1,16 @@
+from typing import Any
+
 from allauth.account import admin as _account  # noqa: F401  # which registers its own first
 from allauth.account.models import EmailAddress
 from allauth.socialaccount import admin as _socialaccount  # noqa: F401
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.admin import UserAdmin  # which registers Django's own first
+from django.contrib.auth import admin as _auth  # noqa: F401
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
+from pairselect.accounts.actions import OPERATORS, change_operator
 from pairselect.accounts.models import Invitation
 from pairselect.accounts.readonly import ReadOnlyAdmin
 
@@ -18,12 +21,29 @@ admin.site.unregister([SocialApp, SocialToken, EmailAddress])  # stay empty
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
-    """The one place that changes something: who is an operator. Accounts are made on People."""
+class PersonAdmin(ReadOnlyAdmin):
+    """The one place that changes something: who is an operator. All else of an account is changed
+    on People, where what hangs on it is changed too, and told."""
 
     list_display = ["username", "roles", "is_active", "is_staff", "last_login", "date_joined"]
     list_filter = ["groups", "is_active", "is_staff"]
+    search_fields = ["username"]
+    ordering = ["username"]
     date_hierarchy = "date_joined"
+    readonly_fields = ["username", "roles", "is_active", "last_login", "date_joined"]
+    fields = [*readonly_fields, *OPERATORS]
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super(ReadOnlyAdmin, self).has_change_permission(request)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """A filter by the password's hash would find it, letter by letter."""
+        if lookup.startswith("password") or request is None:
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        change_operator(obj, **{name: form.cleaned_data[name] for name in OPERATORS})
 
     def get_queryset(self, request: HttpRequest):  # type: ignore[no-untyped-def]
         return super().get_queryset(request).prefetch_related("groups")
@@ -31,12 +51,6 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     @admin.display(description="role")
     def roles(self, person: User) -> str:
         return ", ".join(group.name for group in person.groups.all())
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # deactivated instead: the labels stay, with whose they are
 
 
 @admin.register(Group)

@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from pairselect.accounts.invitations import forget_invitation
+
 
 class DoorForm(AuthenticationForm):
     username = UsernameField(label=_("Username"), widget=TextInput(attrs={"autofocus": True}))
@@ -43,6 +45,12 @@ class Door(LoginView):
     authentication_form = DoorForm
     redirect_authenticated_user = True
     http_method_names = ["get", "head", "post", "options"]
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Whoever comes here has left the invitation that this browser had opened: a link that
+        somebody else has sent is not to decide into whose account the other way in leads."""
+        forget_invitation(request)
+        return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | ways_in()

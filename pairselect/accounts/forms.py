@@ -1,8 +1,10 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import BaseUserCreationForm, PasswordChangeForm
 from django.contrib.auth.models import User
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -48,6 +50,21 @@ class NameForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class PersonForm(NameForm):
     role = forms.ChoiceField(choices=ROLE_CHOICES, label=_("Role"))
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """A guess at the password from before is a login that failed, and is counted as one."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        given: str = self.cleaned_data["old_password"]
+        name = self.user.get_username()
+        if authenticate(self.request, username=name, password=given) is None:
+            raise forms.ValidationError(self.error_messages["password_incorrect"])
+        return given
 
 
 class InvitationForm(forms.Form):

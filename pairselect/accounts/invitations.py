@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -20,6 +21,9 @@ from pairselect.accounts.places import places
 from pairselect.trail.actions import record
 
 SIGNER = Signer(sep=".", salt="pairselect.invitation")
+
+
+SESSION_KEY = "invitation"  # the digest of the one that this browser has opened
 
 
 class InvitationGone(Exception):
@@ -158,6 +162,15 @@ def use(invitation: Invitation, person_of: Callable[[], User]) -> User:
     else:
         record("person.link_used", person, person=person)
     return person
+
+
+def chosen_invitation(request: HttpRequest) -> str:
+    """The digest of the invitation that this browser has opened; empty: none."""
+    return str(request.session.get(SESSION_KEY, ""))
+
+
+def forget_invitation(request: HttpRequest) -> None:
+    request.session.pop(SESSION_KEY, None)
 
 
 def revoke(invitations: QuerySet[Invitation]) -> int:

@@ -20,19 +20,15 @@ from django.views.decorators.http import require_http_methods
 from pairselect.accounts.actions import join_with_password
 from pairselect.accounts.door import enter, ways_in
 from pairselect.accounts.forms import CodeForm, JoinForm
-from pairselect.accounts.invitations import InvitationGone, digest_of_signed, find
+from pairselect.accounts.invitations import (
+    SESSION_KEY,
+    InvitationGone,
+    chosen_invitation,
+    digest_of_signed,
+    find,
+    forget_invitation,
+)
 from pairselect.accounts.models import Invitation
-
-SESSION_KEY = "invitation"  # the digest of the one that was opened
-
-
-def chosen_invitation(request: HttpRequest) -> str:
-    """The digest of the invitation that this browser has opened; empty: none."""
-    return str(request.session.get(SESSION_KEY, ""))
-
-
-def forget_invitation(request: HttpRequest) -> None:
-    request.session.pop(SESSION_KEY, None)
 
 
 @login_not_required

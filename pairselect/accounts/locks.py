@@ -8,9 +8,12 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Max, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import ngettext
 
 from pairselect.trail.actions import record
 
@@ -78,6 +81,7 @@ def locks() -> list[Lock]:
     return sorted(found, key=lambda lock: lock.until, reverse=True)[:MOST_SHOWN]
 
 
+@transaction.atomic
 def lift(*, username: str = "", address: str = "") -> int:
     """Forget the failures of a name, of an address, or of the name from the address.
 
@@ -125,7 +129,15 @@ def locked_out(
     from pairselect.accounts.door import show_login  # which needs the apps
 
     minutes = minutes_left(request)
-    answer = show_login(request, locked_minutes=minutes, status=429)
+    if request.user.is_authenticated:  # and has guessed at the own password
+        said = ngettext(
+            "Too many logins have failed. Try again in %(minutes)s minute, or ask an admin.",
+            "Too many logins have failed. Try again in %(minutes)s minutes, or ask an admin.",
+            minutes,
+        )
+        answer = render(request, "429.html", {"sentence": said % {"minutes": minutes}}, status=429)
+    else:
+        answer = show_login(request, locked_minutes=minutes, status=429)
     answer.headers["Retry-After"] = str(minutes * 60)
     return answer
 

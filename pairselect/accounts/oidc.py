@@ -5,6 +5,7 @@ whoever has a verified e-mail address of an allowed domain. By an e-mail address
 into an account that exists.
 """
 
+import logging
 from typing import Any, NoReturn
 
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -21,9 +22,16 @@ from django.utils.translation import gettext
 
 from pairselect.accounts.actions import create_by_claims
 from pairselect.accounts.door import enter, oidc_name
-from pairselect.accounts.invitations import InvitationGone, find, use
-from pairselect.accounts.joining import chosen_invitation, forget_invitation
+from pairselect.accounts.invitations import (
+    InvitationGone,
+    chosen_invitation,
+    find,
+    forget_invitation,
+    use,
+)
 from pairselect.accounts.roles import ANNOTATOR
+
+logger = logging.getLogger(__name__)
 
 
 class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -33,6 +41,7 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         try:
             person = _admit(request, sociallogin)
         except InvitationGone as problem:
+            forget_invitation(request)
             raise ImmediateHttpResponse(back(request, str(problem))) from problem
         except IntegrityError as problem:  # the same visitor, twice at once
             raise ImmediateHttpResponse(back(request, gettext("Try again."))) from problem
@@ -40,7 +49,16 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         forget_invitation(request)
         raise ImmediateHttpResponse(redirect(safe_next(request, sociallogin.state.get("next"))))
 
-    def on_authentication_error(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: str | None = None,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+    ) -> NoReturn:
+        # Of what was raised the kind alone: its words may hold what the server has sent.
+        logger.warning("OpenID Connect: %s, %s", error, type(exception).__name__)
         said = gettext("%(name)s did not confirm who you are. Try again.") % {"name": oidc_name()}
         raise ImmediateHttpResponse(back(request, said))
 
@@ -102,5 +120,6 @@ def safe_next(request: HttpRequest, page: str | None) -> str:
 
 
 def back(request: HttpRequest, said: str) -> HttpResponse:
+    """To where the person set out."""
     messages.error(request, said)
-    return redirect("login")
+    return redirect("join_account" if chosen_invitation(request) else "login")

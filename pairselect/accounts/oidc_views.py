@@ -1,5 +1,7 @@
 """The way to an OpenID Connect server and back."""
 
+import logging
+
 from allauth.socialaccount.providers import registry
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from django.conf import settings
@@ -14,6 +16,8 @@ from pairselect.accounts.door import oidc_name
 from pairselect.accounts.oidc import back, safe_next
 from pairselect.accounts.provider import Server
 
+logger = logging.getLogger(__name__)
+
 PROVIDER = "oidc"  # its id in settings
 
 
@@ -27,8 +31,8 @@ def begin(request: HttpRequest) -> HttpResponse:
         answer: HttpResponse = provider.redirect(
             request, process="login", next_url=safe_next(request, request.GET.get("next"))
         )
-    except (RequestException, KeyError, ValueError):
-        return _silent(request)
+    except (RequestException, KeyError, ValueError) as problem:
+        return _silent(request, problem)
     return answer
 
 
@@ -39,8 +43,8 @@ def callback(request: HttpRequest) -> HttpResponse:
     """The browser comes back from the server."""
     try:
         answer: HttpResponse = OAuth2CallbackView.adapter_view(_server(request))(request)
-    except (RequestException, KeyError, ValueError):
-        return _silent(request)
+    except (RequestException, KeyError, ValueError) as problem:
+        return _silent(request, problem)
     return answer
 
 
@@ -51,6 +55,7 @@ def _server(request: HttpRequest) -> Server:
     return Server(request, PROVIDER)
 
 
-def _silent(request: HttpRequest) -> HttpResponse:
+def _silent(request: HttpRequest, problem: Exception) -> HttpResponse:
+    logger.warning("OpenID Connect: %s", type(problem).__name__)
     said = gettext("%(name)s does not answer. Try again in a few minutes.")
     return back(request, said % {"name": oidc_name()})

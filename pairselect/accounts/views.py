@@ -2,9 +2,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from pairselect.accounts.actions import change_role, create_person, set_active
 from pairselect.accounts.door import ways_in
-from pairselect.accounts.forms import InvitationForm, PersonForm, RoleForm
+from pairselect.accounts.forms import InvitationForm, OwnPasswordForm, PersonForm, RoleForm
 from pairselect.accounts.invitations import invite, path_of, revoke
 from pairselect.accounts.locks import lift, locks
 from pairselect.accounts.models import Invitation
@@ -64,8 +64,11 @@ def new_link(request: HttpRequest, pk: int) -> HttpResponse:
 @admin_required
 def revoke_invitation(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Invitation, pk=pk)
-    if revoke(Invitation.objects.filter(pk=pk)):
-        record("invitation.revoked", found)
+    with transaction.atomic():
+        was_open = revoke(Invitation.objects.filter(pk=pk))
+        if was_open:
+            record("invitation.revoked", found)
+    if was_open:
         messages.success(request, gettext("The link lets nobody in any more."))
     else:
         messages.error(request, gettext("The link was good for nothing any more before."))
@@ -123,6 +126,7 @@ def reactivate(request: HttpRequest, pk: int) -> HttpResponse:
 class OwnPassword(PasswordChangeView):
     """Everybody's own. This session lives on, the person's others end."""
 
+    form_class = OwnPasswordForm
     template_name = "accounts/password.html"
     success_url = reverse_lazy("home")
 
@@ -131,10 +135,15 @@ class OwnPassword(PasswordChangeView):
             raise Http404(gettext("Passwords are switched off on this server."))
         return super().dispatch(request, *args, **kwargs)
 
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        record("person.password_changed", signed_in(self.request))
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def form_valid(self, form: OwnPasswordForm) -> HttpResponse:
+        with transaction.atomic():
+            record("person.password_changed", signed_in(self.request))
+            response = super().form_valid(form)
         messages.success(self.request, gettext("Your password is changed."))
-        return super().form_valid(form)
+        return response
 
 
 def _other_person(request: HttpRequest, pk: int) -> User:

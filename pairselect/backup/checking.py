@@ -91,7 +91,10 @@ def check_database(copy: Path, manifest: Manifest) -> Checked:
         return Checked(manifest, _check_trail(copy, manifest))
     scratch = copy.with_suffix(".scratch")
     try:
-        read_back(copy, scratch, manifest.server)
+        try:
+            read_back(copy, scratch, manifest.server)
+        except (sqlite3.Error, ValueError) as problem:
+            raise BackupError(f"The dump in the backup cannot be read: {problem!r}.") from problem
         _check_sqlite(scratch, manifest)
         return Checked(manifest, _check_trail(scratch, manifest))
     finally:
@@ -108,7 +111,8 @@ def _check_sqlite(path: Path, manifest: Manifest) -> None:
             if sorted(names) != sorted(manifest.tables):
                 raise BackupError("The database in the backup has other tables than it says.")
             for name in names:
-                (rows,) = database.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608  # nosec B608
+                quoted = name.replace('"', '""')
+                (rows,) = database.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()  # noqa: S608  # nosec B608
                 if rows != manifest.tables[name]:
                     raise BackupError(
                         f"The database in the backup has {rows:,} rows in {name}, and should have "
@@ -139,17 +143,22 @@ def _check_trail(path: Path, manifest: Manifest) -> int | None:
     if not known or set(manifest.migrations.get("trail", [])) != known:
         return None
     before, links = "", 0
-    with closing(sqlite3.connect(path)) as database:
-        database.row_factory = sqlite3.Row
-        for row in database.execute(LINKS):
-            links += 1
-            whole = row["id"] is not None and row["number"] == links
-            if not whole or row["digest"] != link(before, _entry(row)):
-                raise BackupError(
-                    f"The audit trail in the backup was changed: its link {row['number']} does not "
-                    "hold."
-                )
-            before = row["digest"]
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            database.row_factory = sqlite3.Row
+            for row in database.execute(LINKS):
+                links += 1
+                whole = row["id"] is not None and row["number"] == links
+                if not whole or row["digest"] != link(before, _entry(row)):
+                    raise BackupError(
+                        f"The audit trail in the backup was changed: its link {row['number']} does "
+                        "not hold."
+                    )
+                before = row["digest"]
+    except (sqlite3.Error, ValueError, TypeError, IndexError) as problem:
+        raise BackupError(
+            f"The audit trail in the backup cannot be read: {type(problem).__name__}."
+        ) from problem
     return links
 
 

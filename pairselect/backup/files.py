@@ -55,18 +55,17 @@ def pin(names: Sequence[str], folder: Path) -> Pinned:
     """
     pinned = Pinned()
     for name in names:
-        there = data_folder() / name
-        found = list(_files_at(there))
-        if not found:
-            pinned.missing.append(name)
-        for path in found:
-            inside = path.relative_to(data_folder())
-            try:
+        held: dict[str, Path] = {}
+        try:
+            for path in list(_files_at(data_folder() / name)):
+                inside = path.relative_to(data_folder())
                 _link(path, folder / inside)
-            except FileNotFoundError:  # it went away meanwhile
-                pinned.missing.append(name)
-                break
-            pinned.paths[inside.as_posix()] = folder / inside
+                held[inside.as_posix()] = folder / inside
+        except FileNotFoundError:  # it goes away at this moment
+            held.clear()
+        if not held:
+            pinned.missing.append(name)
+        pinned.paths |= held
     return pinned
 
 

@@ -18,9 +18,9 @@ from pairselect.backup.archive import facts_of, sync, write_archive
 from pairselect.backup.checking import check_files
 from pairselect.backup.files import data_folder, named_by, pin, pin_loose
 from pairselect.backup.manifest import DATABASE, Manifest
-from pairselect.backup.snapshots import migrations_of, snapshot, tables_of
+from pairselect.backup.snapshots import committed_rows, migrations_of, snapshot, tables_of
 
-PATTERN = "pairselect-*.tar.gz"  # of the names that backups in a folder get
+PATTERN = f"pairselect-{'[0-9]' * 8}T{'[0-9]' * 6}Z.tar.gz"  # of the names by their times
 MOST_TRIES = 5
 ABANDONED_AFTER = 24 * 3600  # seconds
 Told = Callable[[str, int, int], None]  # what is done, how far, of how much
@@ -81,7 +81,7 @@ def make_backup(to: Path, *, secrets: bool, keep: int | None, told: Told) -> Mad
         finally:
             shutil.rmtree(part, ignore_errors=True)
             shutil.rmtree(held, ignore_errors=True)
-    return Made(path, total, sha256, manifest, _thin_out(path.parent, keep))
+    return Made(path, total, sha256, manifest, _thin_out(path, keep))
 
 
 def _abandoned(folder: Path) -> list[Path]:
@@ -114,13 +114,13 @@ def _gather(
             copy = part / DATABASE[found.kind]
             copy.unlink(missing_ok=True)
             told("copying the database", 0, 0)
-            pinned = pin(named_by(found.rows), held)
+            names = named_by(found.rows)
+            pinned = pin(names, held)
+            if not set(names) <= set(named_by(committed_rows)):
+                continue  # rows went since that moment, and some of their files may have: again
             found.copy(copy, lambda done, total: told("copying the database", done, total))
             facts = (found.kind, found.server, migrations_of(found), tables_of(found))
-        lost = sorted(set(pinned.missing) & _still_named()) if pinned.missing else []
-        if len(lost) == len(set(pinned.missing)):
-            break
-        # Else something was deleted between that moment and now, rows and files: look again.
+        break
     else:
         raise BackupError("Files were deleted again and again meanwhile: try again later.")
     sources = {copy.name: copy, **pinned.paths, **pin_loose(held, secrets=secrets).paths}
@@ -142,15 +142,10 @@ def _gather(
         migrations=migrations,
         tables=tables,
         files=files,
-        lost=lost,
+        lost=sorted(set(pinned.missing)),
         secrets=secrets,
     )
     return manifest, sources
-
-
-def _still_named() -> set[str]:
-    with snapshot() as found:
-        return set(named_by(found.rows))
 
 
 def _write(path: Path, manifest: Manifest, sources: dict[str, Path], told: Told) -> None:
@@ -167,11 +162,11 @@ def _write(path: Path, manifest: Manifest, sources: dict[str, Path], told: Told)
         os.fsync(file.fileno())
 
 
-def _thin_out(folder: Path, keep: int | None) -> list[str]:
+def _thin_out(made: Path, keep: int | None) -> list[str]:
     """Remove all but the newest: their names tell their times."""
     if keep is None:
         return []
-    old = sorted(folder.glob(PATTERN))[:-keep]
+    old = [path for path in sorted(made.parent.glob(PATTERN))[:-keep] if path != made]
     for path in old:
         with suppress(FileNotFoundError):
             path.unlink()

@@ -19,6 +19,7 @@ DATABASE = {SQLITE: "pairselect.sqlite3", POSTGRES: "pairselect.dump"}
 FOLDERS = ("features", "exports", "uploads")  # of the data folder, whose files rows speak of
 SECRETS = ("secret_key", "demo_logins.json")
 LOOSE = ("identity_phrases.txt", *SECRETS)  # files of the data folder itself
+LONGEST = 500  # characters of a path, or of anything else that is shown
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -90,7 +91,7 @@ def is_ours(name: str) -> bool:
     path = PurePosixPath(name)
     if name in LOOSE:
         return True
-    if str(path) != name or "\\" in name or not name.isprintable() or len(name) > 500:
+    if str(path) != name or "\\" in name or not name.isprintable() or len(name) > LONGEST:
         return False
     return len(path.parts) > 1 and path.parts[0] in FOLDERS and ".." not in path.parts
 
@@ -105,12 +106,18 @@ def _facts(told: Any) -> FileFacts:
 def _is_well_typed(manifest: Manifest) -> bool:
     return (
         manifest.database in DATABASE
-        and all(isinstance(one, str) for one in (manifest.version, manifest.made_at))
+        and all(map(_is_line, (manifest.version, manifest.made_at, manifest.server)))
         and isinstance(manifest.secrets, bool)
         and isinstance(manifest.lost, list)
-        and all(isinstance(n, int) and n >= 0 for n in manifest.tables.values())
+        and all(map(_is_line, manifest.lost))
+        and all(_is_line(name) and isinstance(n, int) for name, n in manifest.tables.items())
         and all(
-            isinstance(names, list) and all(isinstance(one, str) for one in names)
+            isinstance(names, list) and all(map(_is_line, names))
             for names in manifest.migrations.values()
         )
     )
+
+
+def _is_line(told: Any) -> bool:
+    """Whether it can be shown on a terminal as it is."""
+    return isinstance(told, str) and told.isprintable() and len(told) <= LONGEST

@@ -45,6 +45,13 @@ def snapshot() -> Iterator[Snapshot]:
             yield _Sqlite(database)
 
 
+def committed_rows(query: str) -> Sequence[Sequence[Any]]:
+    """What the query finds now, whatever moment a snapshot is of that is open."""
+    with closing(connection.copy()) as other, other.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
+
+
 def tables_of(found: Snapshot) -> dict[str, int]:
     """The number of rows of each table."""
     query = {SQLITE: SQLITE_TABLES, POSTGRES: POSTGRES_TABLES}[found.kind]

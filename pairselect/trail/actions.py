@@ -1,6 +1,7 @@
 """An entry is written where something is done, and sealed into the chain once it is committed."""
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,12 +99,15 @@ def _add_links(everything: bool) -> list[tuple[str, Seal]]:
 
 
 def _clean(value: Any) -> Any:
-    """What both databases can keep as JSON: no NUL in texts, no text without end."""
+    """What both databases can keep as JSON: no NUL and no half characters in texts, no text without
+    end, no number that is none."""
     if isinstance(value, str):
-        short = value.replace("\0", "�")
+        short = value.replace("\0", "�").encode(errors="replace").decode()
         return short if len(short) <= LONGEST else f"{short[: LONGEST - 1]}…"
     if isinstance(value, Mapping):
         return {str(name): _clean(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value if isinstance(value, int | float | None) else str(value)

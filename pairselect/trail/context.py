@@ -1,6 +1,7 @@
 """In which request, job or command this code runs, and whose it is: for the trail and the logs."""
 
-import getpass
+import os
+import pwd
 import re
 import sys
 from collections.abc import Iterator
@@ -89,10 +90,10 @@ def new_request_id() -> str:
 
 
 def operator() -> str:
-    """Who has typed the command: the account on this machine."""
+    """Who has typed the command: the account on this machine, whatever the environment says."""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may run under a number without a name
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under a number without a name
         return ""
 
 

@@ -29,20 +29,35 @@ class Circumstances(logging.Filter):
 class LineFormatter(logging.Formatter):
     """``2026-11-22 01:02:03,456 INFO name [request=… person=…]: message``.
 
-    What somebody sent may be in a message: a line of it must not look like one of ours.
+    What somebody sent may be in a message or in a traceback: a line of it must not look like one of
+    ours. Lines of tracebacks are indented.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         ids = {name.removesuffix("_id"): getattr(record, name, None) for name in CONTEXT}
         told = " ".join(f"{name}={value}" for name, value in ids.items() if value is not None)
         record.where = f" [{told}]" if told else ""
+        if record.exc_info:
+            record.exc_text = None  # as another handler may have written it
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        record.message = "".join(
-            one if one.isprintable() else f"\\x{ord(one):02x}" for one in record.message
-        )
+        record.message = _printable(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802
+        return _indented(super().formatStack(stack_info))
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {_printable(line)}" for line in text.split("\n"))
 
 
 def line_formatter() -> logging.Formatter:

@@ -1,6 +1,6 @@
 """Reading the trail: what a page, the API and a command ask of it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 
@@ -38,7 +38,16 @@ def entries(
     if subject_id is not None:
         found = found.filter(subject_id=subject_id)
     if since is not None:
-        found = found.filter(at__gte=since)
+        found = found.filter(at__gte=_in_utc(since))
     if until is not None:
-        found = found.filter(at__lt=until)
+        found = found.filter(at__lt=_in_utc(until))
     return found
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The moment as the database has it, or the nearest that there is: somebody may ask for the
+    first day of all in a zone where it begins a day before."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return (datetime.min if moment.year == 1 else datetime.max).replace(tzinfo=UTC)

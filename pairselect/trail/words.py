@@ -61,6 +61,7 @@ SENTENCES: dict[str, "StrOrPromise"] = {
     "person.deactivated": _("Deactivated “%(name)s”"),
     "person.reactivated": _("Let “%(name)s” log in again"),
     "person.role_changed": _("Gave “%(name)s” another role"),
+    "person.operator_changed": _("Changed whether “%(name)s” is an operator"),
     "person.password_changed": _("Changed the own password"),
     "person.link_made": _("Made a login link for “%(name)s”"),
     "person.link_used": _("Used a login link"),

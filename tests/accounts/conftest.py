@@ -1,10 +1,8 @@
 """Real servers: an OpenID Connect server, and what the product under gunicorn stands on."""
 
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from pairselect.env import Oidc
-from tests.accounts.knocking import free_port, manage, running, settings_of
+from tests.accounts.knocking import free_port, running
 
 
 @dataclass(frozen=True)
@@ -46,20 +44,10 @@ class Issuer:
         return answered
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the tables as a new server has them; made once, since that takes long."""
-    folder = tmp_path_factory.mktemp("server")
-    manage(settings_of(folder), "migrate", "--verbosity", "0")
-    with closing(sqlite3.connect(folder / "pairselect.sqlite3")) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return folder
-
-
 @pytest.fixture
-def migrated(empty_database: Path, tmp_path: Path) -> Path:
+def migrated(migrated_file: Path, tmp_path: Path) -> Path:
     """The data folder of a server of one's own."""
-    shutil.copy(empty_database / "pairselect.sqlite3", tmp_path)
+    shutil.copy(migrated_file, tmp_path)
     return tmp_path
 
 

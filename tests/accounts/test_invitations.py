@@ -54,6 +54,12 @@ def test_an_invited_annotator_lands_on_the_work_page(people: People, campaign: C
     assert (role_of(maria), maria.is_staff, maria.is_superuser) == ("annotator", False, False)
     assert list(campaign.annotators.filter(pk=maria.pk)) == [maria]
     assert not campaign.adjudicators.exists()
+    told = Entry.objects.filter(action="campaign.people_changed").first()
+    assert told is not None
+    assert told.person_name == "maria"
+    assert told.details == {
+        "annotators": {"before": ["anna", "ben"], "after": ["anna", "ben", "maria"]}
+    }
     assert is_in(knock("maria", "good-1-good-2"))
     page = people.client(people.admin).get("/people/").content.decode()
     assert "used by maria" in page

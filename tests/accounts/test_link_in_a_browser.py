@@ -42,3 +42,39 @@ def test_the_secret_of_a_link_reaches_no_log(browser: Browser, migrated: Path) -
     for part in secret.split("."):
         assert part not in text
         assert not [one for one in asked if part in one.replace(told["link"], "")]
+
+
+@pytest.mark.parametrize("how", ["clipboard", "selection", "none"])
+def test_the_link_is_copied_by_keyboard(how: str, browser: Browser, migrated: Path) -> None:
+    """By the browser's clipboard; where there is none, as on http, by a selection; or not."""
+    settings = settings_of(migrated)
+    with gunicorn(migrated / "access.log", settings) as server:
+        told = orjson.loads(manage(settings, "create_person", "ada", "--role", "admin", "--json"))
+        page = browser.new_page()
+        if how == "clipboard":
+            page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server)
+        else:
+            page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: null})")
+        if how == "none":
+            page.add_init_script("document.execCommand = () => false")
+        page.goto(f"{server}/login/?next=/people/")
+        page.fill("[name=username]", "ada")
+        page.fill("[name=password]", told["password"])
+        page.click("main form:has([name=password]) button")
+        page.click("text=Make the link")
+        link = page.input_value("#link")
+        page.focus("#link")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        said = "Copying did not work" if how == "none" else "Copied"
+        page.wait_for_function(
+            "said => document.getElementById('copy-link').textContent.startsWith(said)", arg=said
+        )
+        if how == "none":
+            assert page.evaluate("getSelection().toString()") == link
+        else:
+            page.fill("[name=note]", "")
+            page.focus("[name=note]")
+            page.keyboard.press("Control+V")
+            assert page.input_value("[name=note]") == link[:100]
+        page.context.close()

@@ -11,7 +11,8 @@ from pytest_django import Settings
 
 from annotate.models import Campaign
 from pairselect.accounts.actions import set_active
-from pairselect.accounts.invitations import invite
+from pairselect.accounts.invitations import invite, revoke
+from pairselect.accounts.models import Invitation
 from pairselect.accounts.roles import role_of
 from tests.accounts.conftest import Issuer
 from tests.accounts.knocking import is_in, knock
@@ -144,6 +145,47 @@ def test_a_link_for_somebody_who_is_here_gives_another_way_in(
     assert SocialAccount.objects.get().user == people.anna
 
 
+def test_a_link_that_is_good_no_more_keeps_nobody_out(issuer: Issuer, people: People) -> None:
+    """Opened in this browser, and taken back or used elsewhere since."""
+    issuer.allow("example.org")
+    who = issuer.knows("s11", email="s11@example.org", email_verified=True)
+    issuer.visit(who)
+    invitation, secret = invite()
+    client = Client()
+    client.post("/join/", {"code": secret})
+    revoke(Invitation.objects.filter(pk=invitation.pk))
+    issuer.visit(who, client=client)
+    if "taken back" in said(client):  # once, and then as ever
+        issuer.visit(who, client=client)
+    assert client.get("/work/").status_code == 200
+
+
+def test_who_leaves_a_link_for_the_login_page_is_not_taken_for_its_person(
+    issuer: Issuer, people: People
+) -> None:
+    """Else whoever sends somebody a link of their own has them work in their account for good."""
+    issuer.allow("example.org")
+    who = issuer.knows("s12", email="victim@example.org", email_verified=True)
+    _invitation, secret = invite(person=people.stranger)
+    client = Client()
+    client.post("/join/", {"code": secret})
+    client.get("/login/")
+    issuer.visit(who, client=client)
+    assert SocialAccount.objects.get().user.username == "victim"
+
+
+def test_who_fails_to_log_in_there_still_has_the_invitation(issuer: Issuer, people: People) -> None:
+    _invitation, secret = invite()
+    client = Client()
+    client.post("/join/", {"code": secret})
+    client.get("/login/with/")
+    answer = client.get("/login/with/callback/?error=access_denied")
+    assert answer.headers["Location"] == "/join/account/"
+    assert "did not confirm who you are" in said(client, "/join/account/")
+    issuer.visit(issuer.knows("s13", email="new@elsewhere.example"), client=client)
+    assert SocialAccount.objects.get().user.username == "new"
+
+
 def test_whoever_is_deactivated_stays_out(issuer: Issuer, people: People) -> None:
     _invitation, secret = invite(person=people.anna)
     client = Client()
@@ -210,13 +252,16 @@ def test_the_way_back_belongs_to_the_browser_that_set_out(issuer: Issuer, people
     assert victim.get("/work/").status_code == 302
 
 
-def test_a_code_that_the_server_does_not_know_is_refused(issuer: Issuer, people: People) -> None:
+def test_a_code_that_the_server_does_not_know_is_refused(
+    issuer: Issuer, people: People, caplog: pytest.LogCaptureFixture
+) -> None:
     client = Client()
     begun = client.get("/login/with/").headers["Location"]
     state = parse_qs(urlsplit(begun).query)["state"][0]
     answer = client.get("/login/with/callback/", {"state": state, "code": "made-up"})
     assert answer.headers["Location"] == "/login/"
     assert "did not confirm" in said(client)
+    assert "OpenID Connect: unknown, OAuth2Error" in caplog.messages  # for whoever sets it up
 
 
 def test_a_server_that_is_silent_is_told_of(issuer: Issuer, people: People) -> None:

@@ -5,10 +5,14 @@ import re
 from io import StringIO
 
 import pytest
+from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.http import HttpResponse
 from django.test import Client
 
+from pairselect.accounts.locks import lift
 from pairselect.accounts.roles import role_of
 from tests.accounts.knocking import is_in, knock
 from tests.conftest import People
@@ -135,3 +139,30 @@ def test_a_bad_change_of_password_changes_nothing(people: People, data: dict[str
     response = people.client(people.anna).post("/people/me/password/", data)
     assert "errorlist" in response.content.decode()
     assert is_in(knock("anna", "secret-enough"))
+
+
+def test_guesses_at_the_old_password_are_logins_that_failed(people: People) -> None:
+    """Somebody at a screen that another has left unlocked."""
+    here, new = people.client(people.anna), "quite-another-1"
+
+    def change(old: str) -> HttpResponse:
+        data = {"old_password": old, "new_password1": new, "new_password2": new}
+        answer: HttpResponse = here.post("/people/me/password/", data)
+        return answer
+
+    limit = settings.AXES_FAILURE_LIMIT
+    assert [change(f"guess-{n}").status_code for n in range(limit)] == [200] * (limit - 1) + [429]
+    answer = change("secret-enough")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "900")
+    said = html.unescape(answer.content.decode())
+    assert "Too many logins have failed. Try again in 15 minutes, or ask an admin." in said
+    assert 'name="password"' not in said  # whoever is in sees no login form
+    assert knock("anna").status_code == 429
+    assert here.get("/work/").status_code == 200
+    kept = str(list(AccessAttempt.objects.values()))
+    assert not [one for one in (new, "guess-", "secret-enough") if one in kept]
+    people.anna.refresh_from_db()
+    assert people.anna.check_password("secret-enough")
+    assert lift(username="anna")
+    assert change("secret-enough").status_code == 302
+    assert not AccessAttempt.objects.exists()

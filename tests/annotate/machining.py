@@ -1,17 +1,23 @@
-"""A machine's answers, given the way the product gives them."""
+"""Machines that judge: servers that answer as told, and answers given as the product gives them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from django.test import override_settings
 
 from annotate.answering import Outcome
-from annotate.machines.actions import assign, create_machine
+from annotate.machines.actions import asked, assign, create_machine
 from annotate.machines.answering import Task, machine_answer, machine_next
+from annotate.machines.judging import judge_campaign
 from annotate.models import Assignment, Campaign, Judgement
 from pairselect.env import Server
+from pairselect.pools.engine import endpoint
+from tests.conftest import NoProgress
+from tests.pools.engine.servers import Misbehaving, completion, misbehaving_server
 
 LAB = {"lab": Server("http://127.0.0.1:9/v1", "sk-secret")}
+Answer = tuple[int, dict[str, str], Any]
 
 
 def at_server(address: str) -> Any:
@@ -58,3 +64,43 @@ def for_second(task: Task) -> str:
 
 def always_left(task: Task) -> str:
     return "left"
+
+
+class Noticing(NoProgress):
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+        self.reports: list[tuple[int, int]] = []
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def report(self, done: int, total: int, message: str = "") -> None:
+        self.reports.append((done, total))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbehaving]:
+    monkeypatch.setattr(endpoint, "_FIRST_WAIT", 0.01)
+    with misbehaving_server() as (address, told), at_server(address):
+        told.answer = replying(lambda body: "A")
+        yield told
+
+
+def replying(say: Callable[[dict[str, Any]], str], **changes: Any) -> Callable[..., Answer]:
+    return lambda body: (200, {}, completion(say(body), **changes))
+
+
+def prompt_of(body: dict[str, Any]) -> str:
+    return str(body["messages"][0]["content"])
+
+
+def run(assignment: Assignment, progress: Any = None) -> None:
+    judge_campaign(assignment.pk, progress or NoProgress())
+
+
+def given(assignment: Assignment) -> list[Judgement]:
+    return list(
+        Judgement.objects.filter(comparison__in=asked(assignment))
+        .select_related("comparison__pair", "guideline")
+        .order_by("comparison__position", "comparison__slot")
+    )

@@ -19,6 +19,8 @@ from annotate.overview import MOST_SEARCHED, Leaks, leaks_of, onboarding_of, war
 from pairselect.pools.models import Completion
 from tests.conftest import People, give, make_campaign
 
+pytestmark = pytest.mark.page
+
 ON = {"ties": "on", "both_bad": "on", "skips": "on", "flags": "on"}
 HOSTILE = "<script>alert(1)</script>"
 

@@ -63,7 +63,7 @@ def test_a_line_in_a_long_text_is_found_alone() -> None:
     ],
 )
 def test_long_texts_take_no_time(before: str, after: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, on a machine that may be busy
     found = changes(before, after)
-    assert time.perf_counter() - start < 2  # comparing all with all would take minutes
+    assert time.process_time() - start < 2  # comparing all with all would take minutes
     assert without("removed", found) == after

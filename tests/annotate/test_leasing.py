@@ -3,13 +3,16 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
+from annotate import leasing
 from annotate.answering import Outcome, answer, undo
 from annotate.leasing import AHEAD, LEASE, next_comparison, next_comparisons
 from annotate.models import Campaign, Comparison, Judgement
@@ -83,6 +86,26 @@ def test_two_tabs_that_open_at_once_show_leases_that_hold(people: People) -> Non
         assert found.lease is not None
         outcome = answer(found, person, choice=Choice.LEFT, lease=found.lease)
         assert outcome in (Outcome.STORED, Outcome.REPEATED)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_at_once_hold_together_what_one_page_needs(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would fill up what it has seen the person hold, if it did not wait for the other."""
+    campaign = make_campaign(people.anna, prompts=20)
+    next_comparisons(campaign, people.anna, ahead=AHEAD - 1)
+    claim, together = leasing._claim_next, threading.Barrier(2)
+
+    def slow(*of: Any, **how: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):  # the other one is not let in so far
+            together.wait(timeout=2.0)
+        return claim(*of, **how)
+
+    monkeypatch.setattr(leasing, "_claim_next", slow)
+    all_at_once([people.anna], lambda anna: next_comparisons(campaign, anna))
+    held = campaign.comparisons.filter(annotator=people.anna).values_list("position", flat=True)
+    assert sorted(held) == [0, 1, 2]
 
 
 def test_a_person_answers_one_of_a_pairs_slots(people: People) -> None:

@@ -11,7 +11,7 @@ from tests.annotate.machining import LAB, answer_all, by_api, for_second, on_ser
 from tests.conftest import People, make_campaign
 from tests.test_conventions import loaded_after
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.page]
 
 
 def address(campaign: Campaign) -> str:

@@ -1,6 +1,7 @@
 """A real server, llama.cpp's; and a worker that is killed while it asks one."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -28,8 +29,6 @@ PAIRS, KILLS, EACH = 40, 2, 25  # answers before each kill
 BEGIN = """
 import django
 django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from tests.conftest import make_campaign
 make_campaign(prompts=%d)
 """
@@ -108,7 +107,10 @@ class Metered:
         return (200, {}, completion("A")) if answers else self.told.hang(body)
 
 
-def test_a_killed_worker_loses_no_answer_and_asks_none_again(tmp_path: Path) -> None:
+def test_a_killed_worker_loses_no_answer_and_asks_none_again(
+    tmp_path: Path, migrated_file: Path
+) -> None:
+    shutil.copy(migrated_file, tmp_path)
     with misbehaving_server() as (address, told):
         told.answer = meter = Metered(told)
         site = Site(tmp_path, address)

@@ -13,6 +13,8 @@ from tests.annotate.saying import ask_machine, make_machine, pairs_of, say
 from tests.conftest import NoProgress, People, make_campaign, make_pool, run_queued_jobs
 from tests.designs.conftest import design, give_features
 
+pytestmark = pytest.mark.page
+
 
 def address(campaign: Campaign, rest: str = "") -> str:
     return f"/campaigns/{campaign.pk}/quality/{rest}"

@@ -8,6 +8,8 @@ from pairselect.pools.models import Completion, Prompt
 from tests.annotate.saying import pairs_of
 from tests.conftest import People, make_campaign
 
+pytestmark = pytest.mark.page
+
 
 @pytest.mark.parametrize(
     ("text", "number"),
@@ -34,9 +36,9 @@ def test_markdown_is_counted(text: str, number: int) -> None:
 def test_no_text_takes_long(text: str) -> None:
     import time
 
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone, on a machine that may be busy
     markdown_elements(text)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_differences_are_first_less_second(people: People) -> None:

@@ -40,9 +40,9 @@ class Page(HTMLParser):
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_text_stays_text(kind: str) -> None:
     for render in (render_markdown, raw_text):
-        started = time.monotonic()
+        started = time.process_time()  # of this process alone, on a machine that may be busy
         page = Page(render(HOSTILE[kind]))
-        assert time.monotonic() - started < BOUND_SECONDS
+        assert time.process_time() - started < BOUND_SECONDS
         assert page.text.strip()
         for tag, attributes in page.found:
             assert tag in SAFE

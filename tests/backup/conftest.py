@@ -8,12 +8,11 @@ import pytest
 
 from tests.backup.installations import Installation, Postgres, programs_of_postgres
 
-New = Callable[[], Installation]
+New = Callable[..., Installation]
 
 FILL = """
 from django.conf import settings
 from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from django.utils import timezone
 import numpy as np
 from django.contrib.auth.models import Group, User
@@ -86,12 +85,25 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def new(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> New:
-    """Makes empty installations, all on the same kind of database."""
+def new(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_file: Path
+) -> New:
+    """Makes empty installations, all on the same kind of database, with tables or without."""
     server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    first: list[str] = []  # PostgreSQL's database with tables, which others are copies of
 
-    def make() -> Installation:
-        folder = tmp_path_factory.mktemp("installation") / "data folder"
-        return Installation(folder, server.new_database() if server else "")
+    def make(*, migrated: bool = False) -> Installation:
+        here = Installation(tmp_path_factory.mktemp("installation") / "data folder")
+        if server is None and migrated:
+            here.folder.mkdir()
+            shutil.copy(migrated_file, here.folder)
+        elif server is not None:
+            if migrated and not first:
+                first.append(server.new_database())
+                here.database_url = first[0]
+                assert here.manage("migrate", "-v0").returncode == 0
+            like = first[0].rpartition("/")[2] if migrated else "template0"
+            here.database_url = server.new_database(like)
+        return here
 
     return make

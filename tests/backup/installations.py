@@ -6,15 +6,19 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID
+
+import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 number = count()
@@ -51,12 +55,12 @@ class Postgres:
             stdin=subprocess.DEVNULL,
         )
 
-    def new_database(self) -> str:
+    def new_database(self, like: str = "template0") -> str:
         """Its address. Its owner is no superuser, as documented."""
         name = f"db{next(number)}"
         for statement in (
             "DO $$ BEGIN CREATE ROLE ps LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
-            f"CREATE DATABASE {name} OWNER ps",
+            f"CREATE DATABASE {name} OWNER ps TEMPLATE {like}",
         ):
             self._run(
                 "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres",
@@ -81,7 +85,11 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        kept = {
+            key: os.environ[key]
+            for key in ("PATH", "HOME", "LANG", "OMP_NUM_THREADS")
+            if key in os.environ
+        }
         kept |= {"PAIRSELECT_DATA_DIR": str(self.folder), "PYTHONUNBUFFERED": "1"}
         kept |= {"PAIRSELECT_API_RATE": "1000000"}
         return kept | ({"DATABASE_URL": self.database_url} if self.database_url else {})
@@ -128,6 +136,30 @@ class Installation:
         assert done.returncode == 0, done.stdout + done.stderr
         lines = done.stdout.splitlines()
         return json.loads(lines[-1]) if lines else None
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the database holds, asked past the product, whose start takes longer."""
+        if self.database_url:
+            with psycopg.connect(self.database_url) as database:
+                return database.execute(query).fetchall()
+        file = self.folder / "pairselect.sqlite3"
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
+            return database.execute(query).fetchall()
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        if not self.database_url and not (self.folder / "pairselect.sqlite3").exists():
+            return {}
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'sqlite_sequence'"
+        if self.database_url:
+            query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        names = [name for (name,) in self.rows(query)]
+        return {name: self.rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in names}
+
+    def labels(self) -> list[str]:
+        """The leases under which labels were stored, in order."""
+        found = self.rows("SELECT lease FROM annotate_judgement")
+        return sorted(str(UUID(str(lease))) for (lease,) in found)
 
     @contextmanager
     def served(self, *options: str) -> Iterator[str]:

@@ -234,7 +234,11 @@ def test_one_that_goes_on_is_refused(manifest: bytes, refused: Callable[[bytes],
     assert "goes on after its end" in refused(gzip.compress(content + bytes(10_000_000)))
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b"hello"), gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", gzip.compress(b"hello", mtime=0), gzip.compress(b"", mtime=0)],
+    ids=["nothing", "text", "packed text", "packed nothing"],
+)
 def test_what_is_no_backup_is_refused(content: bytes, refused: Callable[[bytes], str]) -> None:
     refused(content)
 
@@ -257,7 +261,11 @@ def test_the_manifest_comes_first(manifest: bytes, refused: Callable[[bytes], st
         {"migrations": {"a": "b"}},
         {"migrations": {"a": [1]}},
         {"version": None},
+        {"version": "\x1b]0;a terminal obeys\x07"},
+        {"made_at": "2026\nThe audit trail is whole."},
         {"lost": 3},
+        {"lost": [3]},
+        {"lost": ["exports/\x1b[2J"]},
         {"unknown": 1},
         {"form": "1"},
     ],

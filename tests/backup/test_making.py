@@ -133,6 +133,38 @@ def test_where_files_go_before_they_are_held_it_looks_again(
     assert made.manifest.lost == []
 
 
+def test_where_files_are_half_gone_before_they_are_held_it_looks_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker removes the files of rows that are gone, one by one."""
+    place = folder / "exports" / str(Export.objects.get().file)
+    (place / "card.md").write_text("a card\n")
+    inner, tries = making.pin, []
+
+    def before(names: list[str], held: Path) -> Any:
+        tries.append(list(names))
+        if len(tries) == 1:
+            Export.objects.all().delete()
+            (place / "train.jsonl").unlink()
+        return inner(names, held)
+
+    monkeypatch.setattr(making, "pin", before)
+    manifest = make(folder).manifest
+    assert manifest.tables["annotate_export"] == 0
+    assert [name for name in manifest.files if name.startswith("exports/")] == []
+
+
+def test_a_folder_that_goes_while_it_is_read_is_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(place: Path) -> Any:
+        raise FileNotFoundError(2, "No such file or directory", str(place))
+        yield
+
+    monkeypatch.setattr("pairselect.backup.files._files_at", gone)
+    assert make(folder).manifest.lost == [f"exports/{Export.objects.get().file}"]
+
+
 def test_a_file_that_was_lost_before_is_named(folder: Path) -> None:
     place = add_export(folder)
     shutil.rmtree(place)
@@ -160,6 +192,17 @@ def test_the_newest_are_kept(folder: Path) -> None:
     kept = sorted(path.name for path in folder.parent.glob("*.gz"))
     assert kept == ["mine.tar.gz", "pairselect-20200103T000000Z.tar.gz", made.path.name]
     assert len(made.removed) == 2
+
+
+def test_only_what_is_named_by_a_time_is_removed_for_a_newer_one(folder: Path) -> None:
+    mine = folder.parent / "pairselect-before-the-upgrade.tar.gz"
+    mine.touch()
+    old = folder.parent / "pairselect-20200101T000000Z.tar.gz"
+    old.touch()
+    made = make(folder, keep=1)
+    assert made.path.exists()
+    assert mine.exists()
+    assert made.removed == [str(old)]
 
 
 def test_one_at_a_time(folder: Path) -> None:
@@ -252,6 +295,10 @@ def test_unchanged_it_is_whole(folder: Path) -> None:
          r"its link \d does not hold"),
         (["DROP TRIGGER IF EXISTS trail_seal_update",
           "UPDATE trail_seal SET digest = 'x' WHERE number = 1"], "its link 1 does not hold"),
+        (["DROP TRIGGER IF EXISTS trail_entry_update", "UPDATE trail_entry SET at = 'never'"],
+         "audit trail in the backup cannot be read"),
+        (["ALTER TABLE trail_entry RENAME COLUMN via TO how"],
+         "audit trail in the backup cannot be read"),
     ],
 )  # fmt: skip
 def test_a_database_that_is_not_as_it_was_is_found(

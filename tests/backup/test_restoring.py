@@ -22,21 +22,6 @@ pytestmark = pytest.mark.timeout(1800)
 ROUNDS = int(os.environ.get("PAIRSELECT_ROUNDS", "1"))
 PAIRS = 400
 
-COUNT = """
-from django.db import connection
-with connection.cursor() as cursor:
-    names = connection.introspection.table_names(cursor)
-    counts = {}
-    for name in names:
-        cursor.execute(f'SELECT count(*) FROM "{name}"')
-        counts[name] = cursor.fetchone()[0]
-print(json.dumps(counts))
-"""
-LABELS = """
-from annotate.models import Judgement
-print(json.dumps(sorted(str(lease) for lease in Judgement.objects.values_list("lease", flat=True))))
-"""
-
 
 @dataclass
 class Filled:
@@ -48,7 +33,7 @@ class Filled:
 
 @pytest.fixture(scope="module")
 def filled(new: New) -> Filled:
-    here = new()
+    here = new(migrated=True)
     facts = here.run(FILL, PAIRS=PAIRS)
     backup = here.folder.parent / "first.tar.gz"
     return Filled(here, facts, backup, here.told("backup", str(backup)))
@@ -74,7 +59,7 @@ def files_of(folder: Path) -> dict[str, str]:
 
 
 def test_every_row_and_every_file_comes_back(filled: Filled, restored: Installation) -> None:
-    assert restored.run(COUNT) == filled.told["tables"]
+    assert restored.counts() == filled.told["tables"]
     before, after = files_of(filled.here.folder), files_of(restored.folder)
     unfinished = {name for name in before if name not in after}
     # Features that a job is filling are left out: it makes them anew.
@@ -83,7 +68,25 @@ def test_every_row_and_every_file_comes_back(filled: Filled, restored: Installat
     assert after == {name: sha for name, sha in before.items() if name not in unfinished}
     assert {name.partition("/")[0] for name in after} == {"features", "exports", "uploads"}
     assert filled.told["files"] == len(after)
-    assert restored.run(LABELS) == filled.here.run(LABELS)
+    assert restored.labels() == filled.here.labels()
+
+
+def test_its_trail_is_append_only_as_before(restored: Installation) -> None:
+    said = restored.run(
+        """
+from django.db import DatabaseError, connection
+refused = []
+for statement in ("UPDATE trail_entry SET person_name = 'x'", "DELETE FROM trail_seal"):
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    except DatabaseError as problem:
+        refused.append("append-only" in str(problem))
+print(json.dumps(refused))
+"""
+    )
+    assert said == [True, True]
+    assert restored.manage("verify_trail").returncode == 0
 
 
 def test_it_is_private_and_without_the_secret_key(filled: Filled, restored: Installation) -> None:
@@ -137,11 +140,11 @@ print(json.dumps([still_theirs, passed_on, swept, ready, ran, made.row_count]))
 
 def test_what_is_not_empty_is_left_as_it_is(filled: Filled) -> None:
     here = filled.here
-    before = here.run(COUNT), files_of(here.folder)
+    before = here.counts(), files_of(here.folder)
     assert "A backup is restored into an empty installation" in here.refused(
         "restore", str(filled.backup)
     )
-    assert (here.run(COUNT), files_of(here.folder)) == before
+    assert (here.counts(), files_of(here.folder)) == before
 
 
 class Answering:
@@ -199,11 +202,11 @@ def test_no_acknowledged_label_is_missing(filled: Filled, new: New, round_: int)
     assert meanwhile > 0  # else nobody worked while it ran
     restored = there.told("restore", str(backup))
     assert restored["tables"] == told["tables"]
-    assert there.run(COUNT) == told["tables"]
-    labels = there.run(LABELS)
+    assert there.counts() == told["tables"]
+    labels = there.labels()
     assert set(before) <= set(labels)
     assert len(labels) == told["tables"]["annotate_judgement"]
-    assert set(labels) <= set(here.run(LABELS))
+    assert set(labels) <= set(here.labels())
 
 
 KILLED = """
@@ -229,9 +232,9 @@ def test_one_that_is_killed_leaves_the_installation_empty(filled: Filled, new: N
     for where, after in (("check_database", True), ("_put_files", True), (last, False)):
         killed = there.run(KILLED, where=where, after=after, backup=str(filled.backup))
         assert killed == "killed"
-        assert there.run(COUNT).get("auth_user", 0) == 0
+        assert there.counts().get("auth_user", 0) == 0
     assert there.told("restore", str(filled.backup))["tables"] == filled.told["tables"]
-    assert there.run(COUNT) == filled.told["tables"]
+    assert there.counts() == filled.told["tables"]
     assert "restore.part" not in os.listdir(there.folder)
     assert len(files_of(there.folder)) == filled.told["files"]
 
@@ -245,7 +248,7 @@ def test_an_older_one_is_brought_up_to_date(
     backup = older.folder.parent / "older.tar.gz"
     assert "annotate_assignment" not in older.told("backup", str(backup))["tables"]
     there.told("restore", str(backup))
-    assert there.run(LABELS) == older.run(LABELS)
+    assert there.labels() == older.labels()
     assert there.manage("migrate", "--check", "-v0").returncode == 0
 
 
@@ -262,8 +265,7 @@ def test_a_backup_of_another_database_is_refused(
 
 @pytest.fixture
 def open_database(filled: Filled, new: New) -> Iterator[Installation]:
-    there = new()
-    assert there.manage("migrate", "-v0").returncode == 0
+    there = new(migrated=True)
     with there.served("--no-workers", "--web-processes", "1"):
         yield there
 

@@ -1,6 +1,7 @@
 """People before a real Chromium."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,6 +10,26 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
 SETTLED = 300  # ms: the desk takes nothing within its first 250
+AHEAD = 3  # comparisons that a page has, with the one in view, where there are as many
+# By the page's own module, whatever the name that its file is served by.
+HAS = r"""async (number) => {
+  const links = [...document.querySelectorAll("link[rel=modulepreload]")];
+  const { leases } = await import(links.find(({ href }) => /\/queue[.\w]*\.js$/.test(href)).href);
+  return leases().length >= number;
+}"""
+
+
+def until(page: Page, true: Callable[[], object], *, seconds: float = 30) -> None:
+    """Wait for what the test itself sees, while the page goes on."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s"
+        page.wait_for_timeout(20)
+
+
+def stocked(page: Page, number: int = AHEAD) -> None:
+    """Wait until the page has the comparisons that come after the one in view."""
+    until(page, lambda: page.evaluate(HAS, number))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, Route
 from annotate.actions import close_campaign
 from annotate.guidelines import change_guidelines
 from annotate.models import Judgement
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, stocked, until
 from tests.browser.test_desk import Sit, choices
 from tests.conftest import People, make_campaign
 
@@ -44,7 +44,8 @@ def test_a_draft_survives_a_reload_and_a_lost_session(people: People, sit: Sit) 
     desk.page.keyboard.press("1")
     desk.page.keyboard.type("Mine: ")
     desk.page.keyboard.press("Escape")
-    desk.page.wait_for_timeout(400)
+    kept = "() => Object.values(localStorage).some((text) => text.includes('Mine: '))"
+    desk.page.wait_for_function(kept)
     desk.context.clear_cookies(name="sessionid")
     desk.page.reload()
     log_in(desk.page, "anna")
@@ -63,13 +64,13 @@ def test_answers_given_offline_are_sent_later_once_and_in_order(people: People, 
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
-    desk.page.wait_for_timeout(600)
+    stocked(desk.page)
     desk.context.set_offline(True)
     for key in "120":
         desk.ready()
         desk.page.keyboard.press(key)
-        desk.page.wait_for_timeout(350)
-    assert "3 answers are kept here and sent later" in desk.text("#desk-error")
+    said = "3 answers are kept here and sent later"
+    desk.page.locator(f"#desk-error:has-text('{said}')").wait_for()
     assert choices() == []
     desk.context.set_offline(False)
     desk.sent()
@@ -141,7 +142,7 @@ def test_what_one_person_left_is_never_sent_by_another(people: People, sit: Sit)
     assert desk.page.input_value("[name=reason]") == ""
     assert choices() == []
     desk.press("2")
-    desk.page.wait_for_timeout(500)
+    until(desk.page, Judgement.objects.exists)
     assert list(Judgement.objects.values_list("annotator__username", "choice")) == [
         ("ben", "right")
     ]
@@ -156,7 +157,7 @@ def test_an_answer_sent_late_keeps_the_guidelines_that_it_was_given_under(
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
     desk.page.click("button:has-text('I have read them')")
-    desk.page.wait_for_timeout(600)
+    stocked(desk.page)
     desk.context.set_offline(True)
     for _ in range(2):
         desk.ready()
@@ -257,7 +258,7 @@ def test_answers_given_offline_count_though_the_campaign_was_closed_meanwhile(
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
-    desk.page.wait_for_timeout(600)
+    stocked(desk.page)
     desk.context.set_offline(True)
     for _ in range(2):
         desk.ready()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from annotate.models import Comparison, Judgement
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, stocked
 from tests.conftest import People, make_campaign
 
 Sit = Callable[..., Desk]
@@ -43,7 +43,7 @@ def test_the_next_pair_is_there_before_the_answer_has_arrived(people: People, si
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
-    desk.page.wait_for_timeout(500)
+    stocked(desk.page)
     desk.page.route("**/answer/", lambda route: None)  # the request never ends
     desk.press("1")
     assert desk.text(".turn-text").strip() == "Question number 1?"
@@ -243,11 +243,11 @@ def test_two_people_at_once_never_see_the_same_pair(people: People, sit: Sit) ->
             desk.ready()
             seen.append(desk.text(".turn-text"))
         for desk in desks:
-            desk.page.keyboard.press("1")
             if turn == 2:
+                desk.page.keyboard.press("1")
                 desk.page.locator(".desk-done").wait_for()
             else:
-                desk.page.wait_for_timeout(400)
+                desk.press("1")
     assert len(set(seen)) == 6
     assert choices() == ["left"] * 6
     for desk in desks:

@@ -1,6 +1,7 @@
 """The comparison page as `serve` gives it out: every script and style under a published name."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,6 @@ from tests.browser.conftest import SETTLED
 pytestmark = pytest.mark.timeout(1800)  # processes, on a machine that may be busy
 NAMED = re.compile(r"/static/.+\.[0-9a-f]{12}\.\w+$")
 FILL = """
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from django.contrib.auth.models import Group, User
 from tests.conftest import make_campaign
 from pairselect.pools.models import Completion
@@ -25,8 +24,11 @@ print(campaign.pk)
 """
 
 
-def test_a_comparison_by_published_names(browser: Browser, tmp_path: Path) -> None:
-    here = Installation(tmp_path / "data")
+def test_a_comparison_by_published_names(
+    browser: Browser, tmp_path: Path, migrated_file: Path
+) -> None:
+    shutil.copy(migrated_file, tmp_path)
+    here = Installation(tmp_path)
     campaign = here.run(FILL)
     with here.served("--no-workers", "--web-processes", "1") as address:
         page = browser.new_context().new_page()

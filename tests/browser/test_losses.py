@@ -7,7 +7,7 @@ from playwright.sync_api import Dialog, Route
 
 from annotate.models import Comparison, Judgement
 from tests.annotate.giving import answer_next
-from tests.browser.conftest import Desk
+from tests.browser.conftest import SETTLED, Desk, stocked, until
 from tests.browser.test_desk import Sit, choices
 from tests.conftest import People, make_campaign
 
@@ -124,11 +124,12 @@ def test_an_answer_that_another_tab_sends_does_not_leave_this_one_waiting(
     other = desk.context.new_page()
     other.goto(f"{desk.address}/work/{campaign.pk}/")
     other.locator("html[data-ready]").wait_for(state="attached")
-    other.wait_for_timeout(600)
+    stocked(other)
+    other.wait_for_timeout(SETTLED)
     held: list[Route] = []
     other.route("**/answer/", lambda route: held.append(route) if not held else route.continue_())
     other.keyboard.press("1")
-    other.wait_for_timeout(300)
+    until(other, lambda: held)
     desk.page.keyboard.press("2")  # waits for its turn behind the other tab's
     desk.page.wait_for_timeout(300)
     held[0].continue_()
@@ -141,7 +142,7 @@ def test_a_comparison_is_not_taken_away_under_writing_hands(people: People, sit:
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
-    desk.page.wait_for_timeout(600)
+    stocked(desk.page)
     shown = desk.text(".turn-text")
     desk.page.keyboard.press("r")
     desk.page.keyboard.type("The first ")
@@ -178,7 +179,8 @@ def test_undo_pressed_twice_takes_back_one_and_takes_no_answer_meanwhile(
     desk.page.keyboard.press("u")
     desk.page.keyboard.press("u")
     desk.page.keyboard.press("2")
-    desk.page.wait_for_timeout(300)
+    until(desk.page, lambda: held)
+    desk.page.wait_for_timeout(SETTLED)
     assert len(held) == 1
     held[0].continue_()
     desk.next(token)
@@ -194,12 +196,12 @@ def test_a_page_that_waits_takes_no_skip_and_no_flag_for_the_comparison_to_come(
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
     desk.ready()
-    desk.page.wait_for_timeout(600)
+    stocked(desk.page)
     held: list[Route] = []
     desk.page.route("**/answer/", lambda route: route.continue_() if held else held.append(route))
     for key in "12":
         desk.press(key)
-        desk.page.wait_for_timeout(300)
+        desk.page.wait_for_timeout(SETTLED)
     desk.page.keyboard.press("0")  # of the last one that was ready
     desk.page.locator("#desk[aria-busy=true]").wait_for()
     for key, sheet in (("s", "#skip-sheet"), ("f", "#flag-sheet")):

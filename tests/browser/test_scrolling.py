@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, until
 from tests.browser.reading_page import Sit, at_work, call, paragraph, show, unequal_texts
 from tests.conftest import People
 
@@ -101,7 +101,8 @@ def test_the_wheel_leads_with_the_pane_under_it(desk: Desk) -> None:
         for _ in range(5):
             desk.page.mouse.wheel(0, 60)
             desk.page.wait_for_timeout(40)
-        desk.page.wait_for_timeout(300)
+        until(desk.page, lambda: tops_of(desk)[side] > before[side] + 290)  # noqa: B023
+        desk.page.wait_for_timeout(200)
         after = tops_of(desk)
         assert after[side] == pytest.approx(before[side] + 300, abs=2)
         assert after[other] > before[other]

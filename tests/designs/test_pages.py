@@ -16,7 +16,7 @@ from pairselect.pools.models import Pool
 from tests.conftest import People, run_queued_jobs
 from tests.designs.conftest import design, give_scores
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.page]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pairselect.pools.models import Completion, FeatureSet, Pool
 from pairselect.pools.storage import features_folder
 from tests.designs.conftest import design, give_scores
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.page]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +22,6 @@ BEGIN = """
 import sys, django
 django.setup()
 from django.core.management import call_command
-call_command("migrate", verbosity=0)
 call_command("import_prompts", sys.argv[1], "--name", "prompts")
 """
 Row = tuple[int, str, int, int, str]
@@ -79,13 +79,16 @@ def kill_with(site: Site, pool: str, count: int) -> list[Row]:
     return site.rows(pool)
 
 
-def test_a_pool_survives_kills_at_random_moments(tmp_path: Path, tiny_model: str) -> None:
+def test_a_pool_survives_kills_at_random_moments(
+    tmp_path: Path, tiny_model: str, migrated_file: Path
+) -> None:
     seed = random.randrange(10**6)  # which pytest shows when the test fails
     prompts = tmp_path / "prompts.jsonl"
     lines = [json.dumps({"prompt": f"Say {'very ' * (k % 7)}little {k}"}) for k in range(PROMPTS)]
     prompts.write_text("\n".join(lines))
     site = Site(tmp_path / "data", tiny_model)
     site.folder.mkdir()
+    shutil.copy(migrated_file, site.folder)
     site.begin(prompts)
     moments = sorted(random.Random(seed).sample(range(1, ALL * 3 // 4), KILLS))
     kept: list[Row] = []

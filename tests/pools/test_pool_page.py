@@ -9,6 +9,8 @@ from pairselect.pools.models import Completion, Pool, Prompt, PromptSet, Variant
 from tests.conftest import People, make_pool, run_queued_jobs
 from tests.pools.support import POOL, address, confirm, lines, send
 
+pytestmark = pytest.mark.page
+
 
 @pytest.fixture
 def admin(people: People) -> Client:

@@ -14,7 +14,7 @@ from tests.conftest import People, make_pool
 from tests.pools.test_report import data_folder as data_folder
 from tests.pools.test_report import give_features, report, say, spread_out
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.page]
 
 
 def test_warnings_name_the_share_and_the_limit() -> None:

@@ -9,6 +9,8 @@ from pairselect.pools.models import Upload
 from tests.conftest import People
 from tests.pools.support import address, lines, send
 
+pytestmark = pytest.mark.page
+
 REPEATS = "The first rows repeat a prompt."
 
 

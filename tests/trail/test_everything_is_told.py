@@ -23,7 +23,7 @@ from tests.annotate.exported import export
 from tests.api.conftest import Program, program
 from tests.api.test_permissions import TABLE as OPERATIONS
 from tests.conftest import People, give, make_campaign, run_queued_jobs
-from tests.test_permissions import FORMS, POST_ONLY
+from tests.permissions import FORMS, POST_ONLY
 
 # What these change is told by no entry. Judgements are kept as they are, withdrawn ones too, each
 # with its person and its time.

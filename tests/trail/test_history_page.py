@@ -63,6 +63,24 @@ def test_filters_leave_what_fits_and_nothing_else(people: People) -> None:
     assert sentences(people, "?id=x&since=never") == []
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_a_day_at_the_end_of_time_is_an_answer(zone: str, people: People) -> None:
+    record("archived", None)
+    client = people.client(people.admin)
+    client.cookies["tz"] = zone
+    for query, number in (
+        ("until=9999-12-31", 1),
+        ("since=0001-01-01", 1),
+        ("since=9999-12-31", 0),
+        ("until=0001-01-01", 0),
+    ):
+        page = client.get(f"/history/?action=archived&{query}")
+        assert (page.status_code, len(page.context["rows"])) == (200, number), query
+    caller = program(people.admin, "read")
+    assert caller.get("history?until=0001-01-01T00:00:00%2B14:00")["items"] == []
+    assert caller.get("history?since=9999-12-31T23:59:59-14:00")["items"] == []
+
+
 def test_older_ones_are_a_page_further_and_none_is_left_out(people: People) -> None:
     for place in range(PER_PAGE + 3):
         record("archived", None, place=place)
@@ -114,6 +132,14 @@ def test_each_page_leads_to_its_own_history(campaign: Campaign, people: People) 
         assert (
             "Archived" in sentences(people, link.removeprefix("/history/").replace("&amp;", "&"))[0]
         )
+
+
+def test_a_number_alone_is_no_object(campaign: Campaign, people: People) -> None:
+    """Rows of several kinds have it."""
+    record("archived", campaign)
+    page = people.client(people.admin).get(f"/history/?id={campaign.pk}")
+    assert page.context["one"] is None
+    assert "<h1>History</h1>" in page.content.decode()
 
 
 def test_the_api_lists_the_same_for_admins_alone(campaign: Campaign, people: People) -> None:

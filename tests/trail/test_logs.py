@@ -15,6 +15,7 @@ from django.test import Client, override_settings
 from annotate.models import Campaign
 from pairselect import settings as own_settings
 from pairselect.accounts.invitations import invite
+from pairselect.accounts.models import Invitation
 from pairselect.api.tokens import make_token
 from pairselect.env import Server
 from pairselect.jobs.actions import enqueue_job, run_job
@@ -165,6 +166,19 @@ def test_what_somebody_sent_cannot_look_like_a_line_of_ours(lines: Logged) -> No
     assert "[job=3]: a name: x\\x0a2026" in written
 
 
+def test_nor_can_what_is_in_a_traceback(lines: Logged) -> None:
+    forged = "x\n2026-11-22 00:00:00,000 INFO pairselect: all is well\r\x1b[2J\u2028"
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        logging.getLogger("pairselect").exception("a job has failed", stack_info=True)
+    first, *rest = lines().splitlines()
+    assert first.endswith("ERROR pairselect: a job has failed")
+    assert "  ValueError: x" in rest
+    assert [one for one in rest if not one.startswith("  ")] == []
+    assert not {"\x1b", "\r", "\u2028"} & set(lines())
+
+
 def test_the_settings_take_both_formats(monkeypatch: pytest.MonkeyPatch) -> None:
     for chosen in ("line", "json"):
         config = own_settings.LOGGING | {"disable_existing_loggers": False}
@@ -198,6 +212,7 @@ def test_no_secret_is_in_the_log(log: Any, people: People, settings: Any) -> Non
     login = {"username": "anna", "csrfmiddlewaretoken": secrets["csrf"]}
     client.post("/login/", login | {"password": secrets["wrong"]})
     client.post("/login/", {"username": "anna", "password": secrets["password"]})  # no csrf token
+    client.post("/login/", login | {"username": secrets["password"], "password": "x"})  # slipped
     inside = client.post("/login/", login | {"password": secrets["password"]})
     assert inside.status_code == 302
     secrets["session"] = client.cookies["sessionid"].value
@@ -211,8 +226,9 @@ def test_no_secret_is_in_the_log(log: Any, people: People, settings: Any) -> Non
     for sent in (secrets["invitation"], secrets["invitation"][:-1]):
         stranger.get(f"/join/?token={sent}")
         stranger.get(f"/join/{sent}/")
-        stranger.post("/join/", {"token": sent})
-        stranger.post("/join/", {"secret": sent, "link": sent})
+        assert stranger.post("/join/", {"code": sent}).status_code in (200, 302)
+        passwords = dict.fromkeys(("password1", "password2"), secrets["wrong"])
+        stranger.post("/join/account/", {"username": "anna"} | passwords)
     admin = people.client(people.admin)
     admin.post("/people/", {"username": "new", "role": "annotator"})
     admin.post("/people/me/password/", {"old_password": secrets["wrong"]})
@@ -227,6 +243,8 @@ def test_no_secret_is_in_the_log(log: Any, people: People, settings: Any) -> Non
         if secret and secret in line
     ]
     assert found == []
+    assert Invitation.objects.get().state == Invitation.State.OPEN  # it was found, and not used
+    assert "POST join_account" in everything
     assert django_settings.SECRET_KEY not in everything
 
 

@@ -2,10 +2,14 @@
 
 import ast
 import contextlib
+import math
+import os
+import pwd
 import threading
 from pathlib import Path
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
@@ -15,11 +19,14 @@ from annotate.actions import close_campaign, pause_campaign, reopen_campaign, re
 from annotate.amending import change_people, change_price
 from annotate.asking import change_asked
 from annotate.models import Campaign
+from pairselect.accounts.invitations import invite
 from pairselect.jobs.actions import enqueue_job, run_job
 from pairselect.trail.actions import changed, record, seal
 from pairselect.trail.context import answering, current
 from pairselect.trail.models import Entry, Seal
+from pairselect.trail.verifying import verify
 from pairselect.trail.words import SENTENCES, sentence_of
+from tests.accounts.knocking import knock
 from tests.conftest import People
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -61,11 +68,11 @@ def test_nobody_is_nobody(db: None) -> None:
 
 def test_a_command_is_its_operators(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["/opt/pairselect/manage.py", "pause_campaign", "first"])
-    monkeypatch.setattr("getpass.getuser", lambda: "operator")
+    monkeypatch.setenv("LOGNAME", "ada")  # which anybody can write
     record("archived", None)
     entry = Entry.objects.get()
     assert (entry.via, entry.via_name, entry.person_name) == (
-        "command", "pause_campaign", "operator"
+        "command", "pause_campaign", pwd.getpwuid(os.getuid()).pw_name
     )  # fmt: skip
 
 
@@ -105,6 +112,58 @@ def test_nothing_is_done_that_cannot_be_told(
     assert campaign.closed_at is None
 
 
+def refused_entry(**facts: object) -> None:
+    raise IntegrityError("no room")
+
+
+def test_of_people_too_nothing_is_done_that_cannot_be_told(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        knock("anna", "wrong")
+    invitation, _secret = invite(created_by=people.admin)
+    monkeypatch.setattr(Entry.objects, "create", refused_entry)
+    new = {"old_password": "secret-enough", "new_password1": "a-new-1-one"}
+    new["new_password2"] = new["new_password1"]
+    for address, data in (
+        (f"/people/invite/{invitation.pk}/revoke/", {}),
+        ("/people/locks/lift/", {"username": "anna"}),
+        ("/people/me/password/", new),
+    ):
+        with pytest.raises(IntegrityError):
+            people.client(people.admin).post(address, data)
+    invitation.refresh_from_db()
+    people.admin.refresh_from_db()
+    assert invitation.state == invitation.State.OPEN
+    assert AccessAttempt.objects.get(username="anna").failures_since_start == 3
+    assert people.admin.check_password("secret-enough")
+
+
+def test_every_entry_is_written_in_the_transaction_of_what_it_tells() -> None:
+    """Within the function that writes it; these few are called in another's, or tell of no row."""
+    elsewhere = {"settle", "join", "_finish"}
+    no_row = {"note_lock", "_note", "handle"}  # a lock's count is axes', a download changes none
+    found = {
+        name
+        for top in ("pairselect", "annotate")
+        for path in (ROOT / top).rglob("*.py")
+        for name in outside_transactions(ast.parse(path.read_text()))
+    }
+    assert found == elsewhere | no_row
+
+
+def outside_transactions(node: ast.AST, name: str = "", atomic: bool = False) -> set[str]:
+    """The functions that call `record` otherwise than within `transaction.atomic`."""
+    if isinstance(node, ast.FunctionDef):
+        name, atomic = node.name, any("atomic" in ast.unparse(one) for one in node.decorator_list)
+    if isinstance(node, ast.With):
+        atomic = atomic or any("atomic" in ast.unparse(one) for one in node.items)
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "record" and not atomic:
+        return {name}
+    inner = (outside_transactions(one, name, atomic) for one in ast.iter_child_nodes(node))
+    return set().union(*inner)
+
+
 def test_what_changes_nothing_leaves_no_entry(campaign: Campaign) -> None:
     for change in (pause_campaign, resume_campaign, close_campaign, reopen_campaign):
         change(campaign)
@@ -140,6 +199,13 @@ def test_details_are_what_both_databases_keep(db: None) -> None:
     details = Entry.objects.get().details
     assert details["text"] == "a�b"
     assert len(details["long"]) == len(details["deep"]["list"][0]) == 500
+
+
+def test_what_is_no_text_and_no_number_breaks_no_chain(db: None) -> None:
+    """A file's name need not be UTF-8: Python has its other bytes as half a character."""
+    record("archived", None, file=os.fsdecode(b"caf\xe9"), numbers=[math.nan, math.inf, 0.5])
+    assert Entry.objects.get().details == {"file": "caf?", "numbers": ["nan", "inf", 0.5]}
+    assert verify().is_whole
 
 
 def test_two_that_record_at_once_are_both_in_the_chain(transactional_db: None) -> None:

@@ -62,6 +62,16 @@ def test_an_entry_taken_out_with_its_link_is_found(chain: list[int]) -> None:
     assert verify().problems == ["Links 4 to 4 are missing."]
 
 
+def test_what_was_altered_after_a_gap_is_named_too(chain: list[int]) -> None:
+    sql("DELETE FROM trail_entry WHERE id = %s", chain[1])
+    sql("DELETE FROM trail_seal WHERE entry_id = %s", chain[1])
+    sql("UPDATE trail_entry SET person_name = 'x' WHERE id = %s", chain[4])
+    assert verify().problems == [
+        "Links 2 to 2 are missing.",
+        f"Entry {chain[4]}, or the order before it, was altered (link 5).",
+    ]
+
+
 def test_two_entries_that_changed_places_are_found(chain: list[int]) -> None:
     one, other = Seal.objects.get(number=2), Seal.objects.get(number=3)
     sql("DELETE FROM trail_seal WHERE number IN (2, 3)")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -31,8 +32,12 @@ def postgres() -> Iterator[Callable[[], Postgres]]:
 
 
 @pytest.fixture(scope="session")
-def sites(tmp_path_factory: pytest.TempPathFactory, postgres: Callable[[], Postgres]) -> Sites:
-    return Sites(tmp_path_factory.mktemp("sites"), postgres)
+def sites(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: Callable[[], Postgres],
+    migrated_file: Path,
+) -> Sites:
+    return Sites(tmp_path_factory.mktemp("sites"), postgres, migrated_file)
 
 
 @pytest.fixture(params=DATABASES)

@@ -230,26 +230,25 @@ def kill_group(process: "subprocess.Popen[bytes]", number: int = signal.SIGKILL)
 class Sites:
     """Makes sites whose database is migrated already: a copy of one that was."""
 
-    def __init__(self, folder: Path, postgres: Callable[[], Postgres]) -> None:
-        self.folder, self._postgres = folder, postgres
-        self._bare: dict[str, Site] = {}
+    def __init__(self, folder: Path, postgres: Callable[[], Postgres], migrated_file: Path) -> None:
+        self.folder, self._postgres, self._file = folder, postgres, migrated_file
+        self._is_migrated = False
         self._count = 0
 
     def make(self, database: str, **environment: str) -> Site:
-        bare = self._migrated(database)
         self._count += 1
         name = f"site{self._count}"
         folder, url = self.folder / name, ""
         if database == "postgres":
+            self._migrate()
             url = self._postgres().make(name, like="migrated")
         else:
             folder.mkdir()
-            shutil.copy(bare.folder / "pairselect.sqlite3", folder)
+            shutil.copy(self._file, folder)
         return Site(folder, url, environment)
 
-    def _migrated(self, database: str) -> Site:
-        if database not in self._bare:
-            url = self._postgres().make("migrated") if database == "postgres" else ""
-            self._bare[database] = Site(self.folder / f"bare-{database}", url)
-            self._bare[database].manage("migrate", "--verbosity=0")
-        return self._bare[database]
+    def _migrate(self) -> None:
+        if not self._is_migrated:
+            bare = Site(self.folder / "bare", self._postgres().make("migrated"))
+            bare.manage("migrate", "--verbosity=0")
+            self._is_migrated = True

@@ -16,14 +16,14 @@ with warnings.catch_warnings():
     import schemathesis
 
 from pairselect.api.service import api
-from tests import test_permissions
+from tests import permissions
 from tests.api.conftest import program
 from tests.conftest import give
-from tests.test_permissions import House
+from tests.permissions import House
 from tests.trust.fuzzing import PATIENTLY, tried
 from tests.trust.watching import everything, nothing_stays, writes
 
-house = test_permissions.house
+house = permissions.house
 pytestmark = PATIENTLY
 DOCUMENT = json.loads(json.dumps(api.get_openapi_schema(), default=str))
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotate.leasing import next_comparison
-from tests import test_permissions
+from tests import permissions
 from tests.annotate.hostile import HOSTILE
-from tests.test_permissions import SENT, TABLE, House, expected, methods_of
+from tests.permissions import SENT, TABLE, House, expected, methods_of
 from tests.trust.fuzzing import PATIENTLY, tried
 from tests.trust.watching import nothing_stays
 
-house = test_permissions.house
+house = permissions.house
 pytestmark = PATIENTLY
 # By the names that the pages' forms have, and a few that none has.
 FIELDS = [

@@ -23,14 +23,16 @@ from pairselect.env import Server
 from pairselect.jobs.models import Job
 from pairselect.pools.imports.problems import harmless
 from pairselect.pools.models import Upload
-from tests import test_permissions
+from tests import permissions
 from tests.api.conftest import program
 from tests.conftest import People, run_queued_jobs
+from tests.permissions import TABLE, House, expected, methods_of
 from tests.pools.support import send
-from tests.test_permissions import TABLE, House, expected, methods_of
 from tests.trust.watching import nothing_stays
 
-house = test_permissions.house
+pytestmark = pytest.mark.page
+
+house = permissions.house
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILE_NAMES = [
     'a"; filename=evil.html; x="b.csv', "a\r\nX-Evil: 1\r\n\r\n<script>1</script>.csv",

@@ -22,6 +22,8 @@ from tests.api.conftest import program
 from tests.conftest import People, make_campaign, make_pool, run_queued_jobs
 from tests.pools.support import POOL, confirm, lines, send
 
+pytestmark = pytest.mark.page
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVERS = {"lab": Server("http://127.0.0.1:9/v1", "sk-secret")}
 # Loopback and link-local in every writing, other schemes, other users, names that resolve inward.

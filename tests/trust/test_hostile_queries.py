@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pairselect.api.models import Token
-from tests import test_permissions
-from tests.test_permissions import House
+from tests import permissions
+from tests.permissions import House
 
-house = test_permissions.house
+house = permissions.house
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Rows that are some person's, or of a campaign that is some people's.
 BOUND = {"Assignment", "Campaign", "Comparison", "Edit", "Flag", "Gold", "Judgement", "Machine",

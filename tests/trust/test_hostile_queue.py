@@ -8,12 +8,12 @@ from django.test import override_settings
 
 from pairselect.api.service import api
 from pairselect.jobs.models import Job
-from tests import test_permissions
+from tests import permissions
 from tests.api.conftest import program
-from tests.test_permissions import SENT, TABLE, House, expected, methods_of
+from tests.permissions import SENT, TABLE, House, expected, methods_of
 from tests.trust.watching import nothing_stays, writes
 
-house = test_permissions.house
+house = permissions.house
 # What hands in work. What ends work, or makes room, is never refused for this.
 QUEUES = {
     "pools:prompt_set_upload_new",

@@ -15,12 +15,12 @@ from annotate.guidelines import change_guidelines
 from annotate.leasing import next_comparison
 from annotate.models import Campaign, Comparison, Flag, Gold, Guideline, Judgement, Participation
 from pairselect.api.models import Token
-from tests import test_permissions
+from tests import permissions
 from tests.conftest import give
-from tests.test_permissions import House, outcome
+from tests.permissions import House, outcome
 from tests.trust.watching import everything, writes
 
-house = test_permissions.house
+house = permissions.house
 
 
 @dataclass

@@ -50,14 +50,19 @@ class Room:
         self.told = Counter[str]()
         self.vanished: list[str] = []
         self.is_over = threading.Event()
+        self.all_have_some = threading.Barrier(len(made["sessions"]))
+        self.lapses = 0
 
     def sit(self, number: int, name: str) -> None:
         chance = random.Random(f"{self.seed}-{number}")
         tab = Annotator(
             self.site, name, self.made["sessions"][name], self.made["campaign"], self.ledger
         )
-        leaves_after = chance.randrange(1, 4) if number < VANISH else 0
+        # Of the three that each has at the start, so that some are left in their hands.
+        leaves_after = chance.randrange(1, 3) if number < VANISH else 0
         given = 0
+        tab.open()
+        self.all_have_some.wait(PATIENCE)  # else the first leave nothing to who is to leave
         while not self.is_over.is_set():
             if not tab.ahead:
                 self._ask_anew(tab)
@@ -72,12 +77,12 @@ class Room:
 
     def _ask_anew(self, tab: Annotator) -> None:
         """Load the page; where it has nothing, see whether there was something all the while."""
-        before = self._free(tab.name)
+        lapses, before = self.lapses, self._free(tab.name)
         tab.open()
         if not tab.ahead and not self.is_over.is_set():
             self.told[tab.name] += 1
             # What somebody passed on meanwhile was not there to be had: free before and after.
-            if before and self._free(tab.name) >= before:
+            if before and self._free(tab.name) >= before and lapses == self.lapses:
                 self.idle.append(tab.name)
 
     def _free(self, name: str) -> int:
@@ -108,9 +113,11 @@ def test_each_pair_gets_its_labels_and_nobody_is_idle(
                 time.sleep(0.3)
                 held = dict(site.rows(HELD))
                 if set(held) and set(held) <= set(room.vanished):
+                    room.lapses += 1
                     lapsed += site.change(LAPSE)  # a quarter of an hour goes by
         finally:
             room.is_over.set()
+            room.all_have_some.abort()
     seconds = time.monotonic() - began
     wanted = PAIRS * labels_per_pair
     summary = (

@@ -61,7 +61,7 @@ def ask(address: str, **headers: str) -> Answer | None:
         return None
     assert response.status_code == 200
     found = Answer(dict(response.items()), b"".join(response))
-    response.close()
+    response.file_to_stream.close()  # not the response: that would look after the database
     return found
 
 

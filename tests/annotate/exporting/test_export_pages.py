@@ -10,6 +10,8 @@ from pairselect.jobs.models import Job
 from tests.annotate.exported import export
 from tests.conftest import People, give, make_campaign, run_queued_jobs
 
+pytestmark = pytest.mark.page
+
 HTMX = {"HX-Request": "true"}
 USUAL = {"format": "trl", "file_type": "jsonl", "one_row": "label", "test_share": "0", "seed": "0"}
 

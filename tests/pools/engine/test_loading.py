@@ -262,6 +262,6 @@ def test_embedded_model_converts_generates_and_encodes(embedded_data, capfd):
     assert result.log_probs[0] > result.log_probs[1]
     assert capfd.readouterr() == ("", "")
     # the second time nothing is converted
-    started = time.monotonic()
+    started = time.process_time()
     load_tokenizer(EMBEDDED, data_dir=embedded_data)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
