@@ -71,11 +71,7 @@ def next_comparisons(
         outlook = look_ahead(campaign, annotator, ahead=ahead, adjudicating=adjudicating)
     now = timezone.now()
     with transaction.atomic(savepoint=False):
-        if connection.features.has_select_for_update:  # else the whole transaction is one's own
-            # A person's tabs come one after the other: at the same time each would fill up to
-            # the whole number.
-            people = User.objects.select_for_update(no_key=True).filter(pk=annotator.pk)
-            list(people.values_list("pk"))
+        take_turns(annotator)
         found = _renew(campaign, annotator, now, in_view=in_view, adjudicating=adjudicating)
         onboarding = None if adjudicating else onboarding_left(campaign, annotator)
         if onboarding is not None:  # only what belongs to it is theirs to see
@@ -98,6 +94,13 @@ def next_comparisons(
         if found and found[0].shown_at is None:
             show(found[0], annotator)
     return found
+
+
+def take_turns(annotator: User) -> None:
+    """Let a person's tabs write one after the other: at the same time each would fill up to the
+    whole number. Before the lock on a comparison, or two of them could wait for each other."""
+    if connection.features.has_select_for_update:  # else the whole transaction is one's own
+        list(User.objects.select_for_update(no_key=True).filter(pk=annotator.pk).values_list("pk"))
 
 
 def with_texts(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -17,7 +17,7 @@ from uuid import UUID
 import psutil
 
 from benchmarks.load_people import Person, Record
-from benchmarks.load_site import Site, Watch, measured, site
+from benchmarks.load_site import Site, Watch, site
 
 WARM_UP = 30.0  # seconds, until everybody has come and what is made once is made
 TITLES = {
@@ -82,26 +82,22 @@ def run(found: Site, options: argparse.Namespace, roots: dict[str, int]) -> Reco
     for seat in seats:
         seat.start()
     time.sleep(WARM_UP)
-    record.is_measuring.set()
     watch.start()
-    before, began = (
-        {name: measured(psutil.Process(pid)) for name, pid in roots.items()},
-        time.monotonic(),
-    )
+    record.is_measuring.set()
+    began = time.monotonic()
     time.sleep(options.seconds)
     record.is_measuring.clear()
     wall = time.monotonic() - began
-    after = {name: measured(psutil.Process(pid)) for name, pid in roots.items()}
+    watch.stop()
     record.is_over.set()
     for seat in seats:
         seat.join()
-    watch.stop()
     report(record, wall, TITLES)
     for name in roots:
-        used = (after[name][1] - before[name][1]) / wall
-        answers = len(record.times["submit"])
+        used = watch.processors(name)
+        answers = max(1, len(record.times["submit"]))
         print(
-            f"{name:<40}{used:10.2f} processors, {1000 * used * wall / max(1, answers):.1f} ms an "
+            f"{name:<40}{used:10.2f} processors, {1000 * used * wall / answers:.1f} ms an "
             f"answer; {memory(watch.samples[name])}"
         )
     return record

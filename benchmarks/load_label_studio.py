@@ -25,7 +25,7 @@ import psutil
 
 from benchmarks.load import WARM_UP, memory, report
 from benchmarks.load_people import FORM, Connection, Failed, Record
-from benchmarks.load_site import Watch, free_port, measured, wait_for
+from benchmarks.load_site import Watch, free_port, wait_for
 
 PASSWORD = "only-for-this-run-1"
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -185,17 +185,17 @@ def run(
     watch = Watch(roots)
     watch.start()
     record.is_measuring.set()
-    began, before = time.monotonic(), measured(psutil.Process(roots["server"]))[1]
+    began = time.monotonic()
     time.sleep(options.seconds)
     record.is_measuring.clear()
-    wall, after = time.monotonic() - began, measured(psutil.Process(roots["server"]))[1]
+    wall = time.monotonic() - began
+    watch.stop()
     record.is_over.set()
     for seat in seats:
         seat.join()
-    watch.stop()
     report(record, wall, TITLES)
-    print(f"{'server':<40}{(after - before) / wall:10.2f} processors; "
-          f"{memory(watch.samples['server'])}")  # fmt: skip
+    used = watch.processors("server")
+    print(f"{'server':<40}{used:10.2f} processors; {memory(watch.samples['server'])}")
 
 
 if __name__ == "__main__":

@@ -322,45 +322,56 @@ def wait_for(address: str) -> None:
     raise SystemExit("The server did not answer within five minutes.")
 
 
-class Watch:
-    """Memory (PSS, bytes) and processor time of some families of processes, over time.
+class Family:
+    """A process and its children. The family of this process is itself alone: the others are its
+    children."""
 
-    The family of this process is itself alone: the others are its children.
-    """
+    def __init__(self, pid: int) -> None:
+        self.root = psutil.Process(pid)
+        self._seconds: dict[psutil.Process, float] = {}  # of those that have ended, too
+
+    def measured(self) -> tuple[float, float]:
+        """Bytes (PSS: each shared page divided by its users); seconds of the processor so far."""
+        held = 0.0
+        is_own = self.root.pid == os.getpid()
+        for process in [self.root, *([] if is_own else self.root.children(recursive=True))]:
+            with suppress(psutil.NoSuchProcess):
+                held += process.memory_full_info().pss
+                times = process.cpu_times()
+                self._seconds[process] = times.user + times.system
+        return held, sum(self._seconds.values())
+
+
+class Watch:
+    """Memory and processor time of some families of processes, over time."""
 
     def __init__(self, roots: dict[str, int]) -> None:
-        self.roots = {name: psutil.Process(pid) for name, pid in roots.items()}
+        self.families = {name: Family(pid) for name, pid in roots.items()}
         self.samples: dict[str, list[tuple[float, float, float]]] = {name: [] for name in roots}
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def start(self) -> None:
+        self._sample()
         self._thread.start()
 
     def stop(self) -> None:
         self._is_over.set()
         self._thread.join()
+        self._sample()
+
+    def processors(self, name: str) -> float:
+        """How many it kept busy, from the first sample to the last."""
+        first, last = self.samples[name][0], self.samples[name][-1]
+        return (last[2] - first[2]) / (last[0] - first[0])
 
     def _watch(self) -> None:
-        while True:
-            for name, root in self.roots.items():
-                self.samples[name].append((time.monotonic(), *measured(root)))
-            if self._is_over.wait(WATCH_SECONDS):
-                for name, root in self.roots.items():
-                    self.samples[name].append((time.monotonic(), *measured(root)))
-                return
+        while not self._is_over.wait(WATCH_SECONDS):
+            self._sample()
 
-
-def measured(root: psutil.Process) -> tuple[float, float]:
-    """Bytes, each shared page divided by its users; seconds of the processor."""
-    held = seconds = 0.0
-    children = [] if root.pid == os.getpid() else root.children(recursive=True)
-    for process in [root, *children]:
-        with suppress(psutil.NoSuchProcess):
-            held += process.memory_full_info().pss
-            times = process.cpu_times()
-            seconds += times.user + times.system
-    return held, seconds
+    def _sample(self) -> None:
+        for name, family in self.families.items():
+            self.samples[name].append((time.monotonic(), *family.measured()))
 
 
 if __name__ == "__main__":

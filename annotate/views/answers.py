@@ -23,7 +23,7 @@ from annotate.answering import flag as store_flag
 from annotate.answering import undo as undo_last
 from annotate.forms.answers import AnswerForm, FlagForm, ReadForm, UndoForm
 from annotate.guidelines import mark_read
-from annotate.leasing import look_ahead
+from annotate.leasing import look_ahead, take_turns
 from annotate.models import Campaign, Comparison, Flag
 from annotate.onboarding import onboarding_left, try_again
 from annotate.queries import campaigns_known_to, campaigns_of, comparisons_of
@@ -97,6 +97,7 @@ def answer(request: HttpRequest, campaign_pk: int, comparison_pk: int) -> HttpRe
     outlook = look_ahead(campaign, person, adjudicating=adjudicating) if goes_on else None
     coming = None
     with transaction.atomic():  # one wait for the disk: for the answer and for what comes next
+        take_turns(person)
         outcome = store_answer(
             comparison,
             person,

@@ -1,6 +1,7 @@
 """Whose a comparison is: k different people a pair, nobody idle, the queue in its order."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,13 +11,17 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from annotate import leasing
+from annotate.addresses import word_of
 from annotate.answering import Outcome, answer, undo
-from annotate.leasing import AHEAD, LEASE, next_comparison, next_comparisons
+from annotate.leasing import AHEAD, LEASE, RENEWED, next_comparison, next_comparisons
 from annotate.models import Campaign, Comparison, Judgement
 from annotate.queries import current_labels
+from annotate.views import answers
+from tests.annotate.desk import JSON
 from tests.annotate.giving import gold_for, repeat
 from tests.conftest import People, give, make_campaign
 
@@ -106,6 +111,44 @@ def test_two_tabs_at_once_hold_together_what_one_page_needs(
     all_at_once([people.anna], lambda anna: next_comparisons(campaign, anna))
     held = campaign.comparisons.filter(annotator=people.anna).values_list("position", flat=True)
     assert sorted(held) == [0, 1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_and_a_sign_of_life_at_once_do_not_wait_for_each_other(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one writes the comparison that the other renews, and both lease what comes."""
+    campaign = make_campaign(people.anna, prompts=20)
+    found = next_comparisons(campaign, people.anna)[0]
+    campaign.comparisons.filter(annotator=people.anna).update(leased_until=timezone.now() + RENEWED)
+    comes, is_written, statuses = answers.what_comes, threading.Event(), []
+    tabs = [Client(), Client()]
+    for tab in tabs:
+        tab.force_login(people.anna)
+
+    def slow(*of: Any, **how: Any) -> Any:
+        is_written.set()
+        time.sleep(1)  # the other one is at work meanwhile
+        return comes(*of, **how)
+
+    def send(tab: Client, what: str, **sent: Any) -> None:
+        try:
+            response = tab.post(f"/work/{campaign.pk}/{what}/", sent, headers=JSON)
+            statuses.append(response.status_code)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(answers, "what_comes", slow)
+    sent = {"token": found.lease, "choice": "left"}
+    answering = threading.Thread(
+        target=send, args=(tabs[0], f"{word_of(found.pk)}/answer"), kwargs=sent, daemon=True
+    )
+    answering.start()
+    assert is_written.wait(timeout=30)
+    send(tabs[1], "upcoming")
+    answering.join(timeout=30)
+    assert statuses == [200, 200]
+    assert current_labels(campaign).count() == 1
 
 
 def test_a_person_answers_one_of_a_pairs_slots(people: People) -> None:
