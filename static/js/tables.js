@@ -2,8 +2,6 @@
 // that it scrolls by keyboard too. One that fits is no stop.
 (() => {
   "use strict";
-  const found = document.querySelectorAll(".table-wrap:not([tabindex])");
-
   const nameOf = (wrap) =>
     wrap.querySelector("caption") ?? wrap.closest("section, .card, details")?.querySelector("h2, h3, summary") ?? document.querySelector("h1");
 
@@ -18,5 +16,7 @@
   }
 
   const watch = new ResizeObserver((entries) => entries.forEach((entry) => set(entry.target)));
-  found.forEach((wrap) => watch.observe(wrap));
+  const look = () => document.querySelectorAll(".table-wrap:not([tabindex])").forEach((wrap) => watch.observe(wrap));
+  document.addEventListener("htmx:load", look); // what comes into the page later
+  look();
 })();

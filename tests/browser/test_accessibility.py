@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from pytest_django.live_server_helper import LiveServer
 
 from annotate.guidelines import change_guidelines
@@ -152,6 +152,18 @@ def test_an_admins_page(people: People, stages: Stages, sit: Sit, name: str) -> 
 
 
 # --- the comparison page --------------------------------------------------------------------
+
+
+WIDE = '<div class="table-wrap" id="late"><table><tr><td>{}</td></tr></table></div>'
+
+
+def test_a_wide_table_that_comes_later_scrolls_by_keyboard(people: People, sit: Sit) -> None:
+    desk = sit(people.admin, viewport=PHONE)
+    desk.open("/")
+    for cell, stops in (("narrow", 0), ("w" * 300, 1)):
+        swap = 'html => htmx.swap("main", html, {swapStyle: "innerHTML"})'
+        desk.page.evaluate(swap, WIDE.format(cell))
+        expect(desk.page.locator("#late[tabindex]")).to_have_count(stops)
 
 
 @pytest.fixture
