@@ -58,8 +58,7 @@ class Room:
         tab = Annotator(
             self.site, name, self.made["sessions"][name], self.made["campaign"], self.ledger
         )
-        # Of the three that each has at the start, so that some are left in their hands.
-        leaves_after = chance.randrange(1, 3) if number < VANISH else 0
+        leaves_after = chance.randrange(3)
         given = 0
         tab.open()
         self.all_have_some.wait(PATIENCE)  # else the first leave nothing to who is to leave
@@ -69,11 +68,12 @@ class Room:
                 if not tab.ahead:
                     time.sleep(0.3)
                     continue
-            tab.say(tab.ahead[0], chance.choice(["left", "right", "tie"]))
-            given += 1
-            if 0 < leaves_after <= given and tab.ahead:
+            # With the last one in their hands, for there may be no other.
+            if number < VANISH and (given == leaves_after or len(tab.ahead) == 1):
                 self.vanished.append(name)
                 return
+            tab.say(tab.ahead[0], chance.choice(["left", "right", "tie"]))
+            given += 1
 
     def _ask_anew(self, tab: Annotator) -> None:
         """Load the page; where it has nothing, see whether there was something all the while."""

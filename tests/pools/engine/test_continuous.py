@@ -65,7 +65,8 @@ def test_the_attention_is_as_before(tiny):
     assert tiny.model.config._attn_implementation == before
 
 
-def test_it_stops_when_asked_and_leaves_no_thread(tiny):
+def test_it_stops_when_asked_and_leaves_no_thread(tiny, monkeypatch):
+    monkeypatch.setattr(continuous, "_ASK_SECONDS", 0.001)  # or it may be done before
     threads = threading.active_count()
     asked = iter([False, True])
     stream = ContinuousGenerator(tiny).generate(
