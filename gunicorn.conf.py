@@ -21,3 +21,6 @@ def on_exit(server: Any) -> None:
     folder = os.environ.get(METRICS, "")
     if os.path.basename(folder).startswith(OURS):
         shutil.rmtree(folder, ignore_errors=True)
+
+# A person's next answer finds the connection open; nginx keeps its own for as long.
+keepalive = 75
