@@ -154,7 +154,7 @@ def test_an_admins_page(people: People, stages: Stages, sit: Sit, name: str) -> 
 # --- the comparison page --------------------------------------------------------------------
 
 
-WIDE = '<div class="table-wrap" id="late"><table><tr><td>{}</td></tr></table></div>'
+LATE = '<div class="table-wrap" id="late"><table><tr><td>{}</td></tr></table></div>'
 
 
 def test_a_wide_table_that_comes_later_scrolls_by_keyboard(people: People, sit: Sit) -> None:
@@ -162,7 +162,7 @@ def test_a_wide_table_that_comes_later_scrolls_by_keyboard(people: People, sit: 
     desk.open("/")
     for cell, stops in (("narrow", 0), ("w" * 300, 1)):
         swap = 'html => htmx.swap("main", html, {swapStyle: "innerHTML"})'
-        desk.page.evaluate(swap, WIDE.format(cell))
+        desk.page.evaluate(swap, LATE.format(cell))
         expect(desk.page.locator("#late[tabindex]")).to_have_count(stops)
 
 
