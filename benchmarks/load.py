@@ -11,6 +11,7 @@ import statistics
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -74,24 +75,7 @@ def run(found: Site, options: argparse.Namespace, roots: dict[str, int]) -> Reco
         Person(number, found.port, name, session, found.made["campaign"], options.pace, record)
         for number, (name, session) in enumerate(sessions)
     ]
-    began = time.monotonic()
-    seats = [
-        threading.Thread(target=person.sit, args=[began + WARM_UP / 2 * number / len(people)])
-        for number, person in enumerate(people)
-    ]
-    for seat in seats:
-        seat.start()
-    time.sleep(WARM_UP)
-    watch.start()
-    record.is_measuring.set()
-    began = time.monotonic()
-    time.sleep(options.seconds)
-    record.is_measuring.clear()
-    wall = time.monotonic() - began
-    watch.stop()
-    record.is_over.set()
-    for seat in seats:
-        seat.join()
+    wall = measured(record, watch, [person.sit for person in people], options.seconds)
     report(record, wall, TITLES)
     for name in roots:
         used = watch.processors(name)
@@ -101,6 +85,31 @@ def run(found: Site, options: argparse.Namespace, roots: dict[str, int]) -> Reco
             f"answer; {memory(watch.samples[name])}"
         )
     return record
+
+
+def measured(
+    record: Record, watch: Watch, sits: Sequence[Callable[[float], None]], seconds: float
+) -> float:
+    """Everybody works, come one after the other; how long was measured, once all were there."""
+    began = time.monotonic()
+    seats = [
+        threading.Thread(target=sit, args=[began + WARM_UP / 2 * place / len(sits)])
+        for place, sit in enumerate(sits)
+    ]
+    for seat in seats:
+        seat.start()
+    time.sleep(WARM_UP)
+    watch.start()
+    record.is_measuring.set()
+    began = time.monotonic()
+    time.sleep(seconds)
+    record.is_measuring.clear()
+    wall = time.monotonic() - began
+    watch.stop()
+    record.is_over.set()
+    for seat in seats:
+        seat.join()
+    return wall
 
 
 def report(record: Record, wall: float, titles: dict[str, str]) -> None:

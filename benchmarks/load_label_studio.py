@@ -13,17 +13,17 @@ import random
 import re
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import psutil
 
-from benchmarks.load import WARM_UP, memory, report
+from benchmarks.load import measured, memory, report
 from benchmarks.load_people import FORM, Connection, Failed, Record
 from benchmarks.load_site import Watch, free_port, wait_for
 
@@ -174,25 +174,9 @@ def run(
     options: argparse.Namespace,
     roots: dict[str, int],
 ) -> None:
-    began = time.monotonic()
-    seats = [
-        threading.Thread(target=one.sit, args=[project, began + WARM_UP / 2 * place / len(people)])
-        for place, one in enumerate(people)
-    ]
-    for seat in seats:
-        seat.start()
-    time.sleep(WARM_UP)
     watch = Watch(roots)
-    watch.start()
-    record.is_measuring.set()
-    began = time.monotonic()
-    time.sleep(options.seconds)
-    record.is_measuring.clear()
-    wall = time.monotonic() - began
-    watch.stop()
-    record.is_over.set()
-    for seat in seats:
-        seat.join()
+    sits = [partial(one.sit, project) for one in people]
+    wall = measured(record, watch, sits, options.seconds)
     report(record, wall, TITLES)
     used = watch.processors("server")
     print(f"{'server':<40}{used:10.2f} processors; {memory(watch.samples['server'])}")
