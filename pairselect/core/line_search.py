@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import brentq
 
 from pairselect.core.arrays import FloatArray
 
@@ -62,4 +61,6 @@ def _root(slope: Callable[[float], float], limit: float) -> float:
         return 0.0
     if slope(limit) <= 0:
         return limit
+    from scipy.optimize import brentq  # 0.4 s, which every command would pay
+
     return float(brentq(slope, 0.0, limit, xtol=1e-12 * limit, rtol=1e-12))
