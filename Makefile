@@ -28,7 +28,7 @@ serve: install
 
 # In the order of tests/conftest.py, whose long files come first.
 PYTEST = $(RUN) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
-PROCESSES ?= 2
+PROCESSES ?= 3
 
 test: .venv/.tested-with
 	$(PYTEST)

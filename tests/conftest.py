@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, sync_playwright
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from annotate.actions import create_campaign, open_campaign
 from annotate.answering import NO_DETAILS, Details, Outcome, answer
@@ -27,14 +29,26 @@ from tests.migrated import migrated_in
 
 FOLDER = Path(__file__).resolve().parent
 WITHOUT_DATABASE = [FOLDER / "core", FOLDER / "pools" / "engine", FOLDER / "browser"]
-# Tests that wait for processes and browsers come first, a few long ones at a time: the many short
-# ones that follow keep every test process at work to the end.
+# Files that take long come first: the many short ones that follow keep every test process at work
+# to the end, since a file is one process's. Most of them wait for processes and browsers.
 LONG = [FOLDER / "trust", FOLDER / "backup", FOLDER / "upgrade", FOLDER / "browser"]
+LONG += [FOLDER / "pools" / "engine", FOLDER / "test_supervisor.py", FOLDER / "test_deployment.py"]
+LONG += [FOLDER / "pools" / "test_kill.py", FOLDER / "annotate" / "test_machine_servers.py"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_keepdb(django_db_modify_db_settings: None, request: pytest.FixtureRequest) -> bool:
+    """Whether the test database has its tables already: on SQLite it is a copy of a file's."""
+    if connection.vendor != "sqlite":
+        return False
+    file = request.getfixturevalue("migrated_file")
+    shutil.copy(file, connection.settings_dict["TEST"]["NAME"])
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The audit trail's triggers refuse what empties tables between tests.
 
     `tests/trail/test_append_only.py` has them where it tests them; servers and workers that tests
@@ -42,6 +56,31 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """
     with django_db_blocker.unblock():
         triggers.remove(connection)
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_found_once() -> Iterator[None]:
+    """Each of Django's test clients starts WhiteNoise anew, which then reads of 240 files what
+    they are: a fifth of the time of what tests pages. They are the same each time, but for
+    `tests/upgrade/test_static_files.py`, whose folders are its own."""
+    find, usual_root = WhiteNoiseMiddleware.add_files_from_finders, settings.STATIC_ROOT
+    found: dict[str, Any] = {}
+
+    def find_once(self: WhiteNoiseMiddleware) -> None:
+        if usual_root != settings.STATIC_ROOT or self.files:
+            find(self)
+            return
+        if not found:
+            find(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", find_once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +107,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(trylast=True)  # browser tests are marked by then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda one: one.path.parent not in LONG)
+    items.sort(key=lambda one: one.path not in LONG and one.path.parent not in LONG)
     if not config.getoption("--database-only"):
         return
     chosen = [one for one in items if uses_database(one)]
@@ -159,6 +198,10 @@ class People:
 
 @pytest.fixture
 def people(db: None) -> People:
+    return make_people()
+
+
+def make_people() -> People:
     def person(name: str, role: str) -> User:
         user = User.objects.create_user(name, password="secret-enough")
         user.groups.add(Group.objects.get(name=role))
@@ -191,22 +234,27 @@ def make_pool(prompts: int = 3, completions: int = 3, name: str = "pool") -> Poo
         top_p=1.0,
         completions_per_prompt=completions,
     )
-    for i in range(prompts):
-        prompt = Prompt.objects.create(
+    asked = Prompt.objects.bulk_create(
+        Prompt(
             prompt_set=prompt_set,
             position=i,
             external_id=f"p{i}",
             messages=[{"role": "user", "content": f"Question number {i}?"}],
         )
-        for k in range(completions):
-            Completion.objects.create(
-                pool=pool,
-                prompt=prompt,
-                index=k,
-                variant=variant,
-                text=f"Answer {k} to question {i}",
-                seed=k,
-            )
+        for i in range(prompts)
+    )
+    Completion.objects.bulk_create(
+        Completion(
+            pool=pool,
+            prompt=prompt,
+            index=k,
+            variant=variant,
+            text=f"Answer {k} to question {prompt.position}",
+            seed=k,
+        )
+        for prompt in asked
+        for k in range(completions)
+    )
     return pool
 
 
@@ -225,20 +273,22 @@ def make_design(pool: Pool) -> Design:
         lower_bound=1.9,
         solved_at=timezone.now(),
     )
-    for i, prompt in enumerate(prompts):
-        first, second = pool.completions.filter(prompt=prompt).order_by("index")[:2]
-        SelectedPair.objects.create(
+    completions = {(one.prompt_id, one.index): one for one in pool.completions.filter(index__lt=2)}
+    SelectedPair.objects.bulk_create(
+        SelectedPair(
             design=design,
             position=i,
             prompt=prompt,
-            first=first,
-            second=second,
+            first=completions[prompt.pk, 0],
+            second=completions[prompt.pk, 1],
             inclusion_probability=1.0,
             sensitivity=0.5,
             feature_distance=1.5,
             first_log_prob=-10.0,
             second_log_prob=-20.0,
         )
+        for i, prompt in enumerate(prompts)
+    )
     return design
 
 

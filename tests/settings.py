@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 folder = os.environ["PAIRSELECT_DATA_DIR"] = tempfile.mkdtemp(prefix="pairselect-test-")
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
-from pairselect.settings import *  # noqa: E402, F403
+from tests.unsynced import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING: dict[str, object] = {"version": 1, "disable_existing_loggers": False}

@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,17 @@ def test_database_is_sqlite_in_the_data_folder(
     config = env.database("DATABASE_URL", tmp_path / name, checkout=Path("/elsewhere"))
     assert config["NAME"] == str(tmp_path / name / "pairselect.sqlite3")
     assert config["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+
+def test_what_is_committed_to_sqlite_is_on_the_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    config = env.database("DATABASE_URL", tmp_path, checkout=tmp_path)
+    with closing(sqlite3.connect(config["NAME"])) as database:
+        database.execute("PRAGMA synchronous = OFF")
+        database.executescript(config["OPTIONS"]["init_command"])
+        assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.backup.installations import Installation, Postgres, programs_of_postgres
+from tests.migrated import migrate_postgres
 
 New = Callable[..., Installation]
 
@@ -100,8 +101,7 @@ def new(
         elif server is not None:
             if migrated and not first:
                 first.append(server.new_database())
-                here.database_url = first[0]
-                assert here.manage("migrate", "-v0").returncode == 0
+                migrate_postgres(first[0], migrated_file.parent)
             like = first[0].rpartition("/")[2] if migrated else "template0"
             here.database_url = server.new_database(like)
         return here

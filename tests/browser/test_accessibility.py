@@ -1,4 +1,7 @@
-"""axe finds nothing, on any page, light and dark, wide and narrow."""
+"""axe finds nothing before the login and at the comparison page, light and dark, wide and narrow.
+
+`tests/browser/test_accessible_pages.py` has all other pages.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +14,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotate.guidelines import change_guidelines
 from annotate.models import Campaign
-from pairselect.designs.models import Plan
 from tests.annotate.giving import answer_next
 from tests.browser.conftest import Desk
-from tests.browser.stages import Stages, at_work, every_stage, everything_asked, gold
+from tests.browser.stages import at_work, everything_asked, gold
 from tests.conftest import People, make_campaign
 
 Sit = Callable[..., Desk]
@@ -25,6 +27,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
 LAPTOP: ViewportSize = {"width": 1366, "height": 768}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -52,7 +55,7 @@ def check(page: Page, where: str, *, phone: bool = True) -> None:
     assert not found, "\n".join(found)
 
 
-# --- pages ----------------------------------------------------------------------------------
+# --- before the login -----------------------------------------------------------------------
 
 
 def test_pages_before_the_login(live_server: LiveServer, browser: Browser, people: People) -> None:
@@ -71,84 +74,6 @@ def test_pages_before_the_login(live_server: LiveServer, browser: Browser, peopl
     page.goto(f"{live_server.url}/nowhere/")
     check(page, "not found, nobody")
     context.close()
-
-
-PEOPLES = {
-    "work": "/work/",
-    "history": "/work/{campaign}/history/",
-    "settings": "/settings/",
-    "password": "/people/me/password/",
-    "403": "/pools/",
-    "404": "/nowhere/",
-}
-ADMINS = {
-    "home": "/",
-    "people": "/people/",
-    "tokens": "/people/tokens/",
-    "API reference": "/api/",
-    "prompt sets": "/prompts/",
-    "prompt set": "/prompts/{prompt_set}/",
-    "new upload": "/prompts/uploads/new/",
-    "upload": "/prompts/uploads/{upload}/",
-    "import a pool": "/pools/import/",
-    "pools": "/pools/",
-    "new pool": "/pools/new/",
-    "pool with its report": "/pools/{pool}/",
-    "archived pools": "/pools/?archived",
-    "a pool that stays": "/manage/pool/{pool}/delete/",
-    "a campaign that stays": "/manage/campaign/{campaign}/delete/",
-    "scores": "/pools/{pool}/scores/",
-    "designs": "/designs/",
-    "new design": "/designs/new/",
-    "new design with its prediction": "/designs/new/?plan={plan}",
-    "design": "/designs/{design}/",
-    "design again": "/designs/{design}/again/",
-    "campaigns": "/campaigns/",
-    "new campaign": "/campaigns/new/",
-    "campaign": "/campaigns/{campaign}/",
-    "guidelines": "/campaigns/{campaign}/guidelines/",
-    "gold": "/campaigns/{campaign}/gold/",
-    "flags": "/campaigns/{campaign}/flags/",
-    "disagreements": "/campaigns/{campaign}/disagreements/",
-    "quality": "/campaigns/{campaign}/quality/",
-    "machines": "/campaigns/{campaign}/machines/",
-    "exports": "/campaigns/{campaign}/exports/",
-    "acceptance report": "/exports/{export}/report/",
-    "next round": "/campaigns/{campaign}/next-round/",
-}
-OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
-
-
-@pytest.fixture
-def stages(people: People) -> Stages:
-    return every_stage(people)
-
-
-def addresses(stages: Stages) -> dict[str, int]:
-    return {
-        "campaign": stages.campaign.pk,
-        "pool": stages.pool.pk,
-        "prompt_set": stages.pool.prompt_set_id,
-        "design": stages.design.pk,
-        "plan": Plan.objects.get().pk,
-        "upload": stages.upload.pk,
-        "export": stages.export.pk,
-    }
-
-
-@pytest.mark.parametrize("name", PEOPLES)
-def test_a_persons_page(people: People, stages: Stages, sit: Sit, name: str) -> None:
-    desk = sit(people.anna, viewport=LAPTOP)
-    desk.open(PEOPLES[name].format(**addresses(stages)))
-    check(desk.page, name)
-
-
-@pytest.mark.parametrize("name", ADMINS)
-def test_an_admins_page(people: People, stages: Stages, sit: Sit, name: str) -> None:
-    desk = sit(people.admin, viewport=LAPTOP)
-    desk.open(ADMINS[name].format(**addresses(stages)))
-    desk.page.evaluate(OPEN_ALL)
-    check(desk.page, name)
 
 
 # --- the comparison page --------------------------------------------------------------------

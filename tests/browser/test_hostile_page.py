@@ -23,7 +23,8 @@ from tests.annotate.giving import answer_next
 from tests.annotate.hostile import HOSTILE
 from tests.annotate.machining import answer_all, for_first, for_second
 from tests.browser.conftest import Desk
-from tests.conftest import People, make_campaign
+from tests.browser.kept import Kept
+from tests.conftest import People, make_campaign, make_people
 from tests.pools.support import lines, send
 
 Sit = Callable[..., Desk]
@@ -159,8 +160,7 @@ def test_the_comparison_page_holds(people: People, sit: Sit) -> None:
     assert desk.console == []
 
 
-@pytest.fixture
-def besieged(people: People) -> Campaign:
+def besiege(people: People) -> Campaign:
     """Every name and every text that a person can give, hostile."""
     for person in (people.anna, people.admin):
         person.username = f"{person.username}{NAME}"
@@ -233,6 +233,24 @@ def named(facts: object) -> object:
     return [named(one) for one in facts] if isinstance(facts, list) else facts
 
 
+@pytest.fixture(scope="module")
+def kept() -> Iterator[Kept[tuple[People, Campaign]]]:
+    def make() -> tuple[People, Campaign]:
+        people = make_people()
+        return people, besiege(people)
+
+    rows = Kept(make)
+    yield rows
+    rows.close()
+
+
+@pytest.fixture
+def besieged(
+    transactional_db: None, kept: Kept[tuple[People, Campaign]]
+) -> tuple[People, Campaign]:
+    return kept.get()
+
+
 ADMINS = {
     "home": "/",
     "history": "/history/",
@@ -300,19 +318,21 @@ def visit(desk: Desk, pages: dict[str, str], campaign: Campaign) -> dict[str, li
     return found
 
 
-def test_the_admins_pages_hold(people: People, besieged: Campaign, sit: Sit) -> None:
+def test_the_admins_pages_hold(besieged: tuple[People, Campaign], sit: Sit) -> None:
+    people, campaign = besieged
     desk = watched(sit(people.admin))
     for policy in with_and_without_the_policy():
-        assert visit(desk, ADMINS, besieged) == {}, policy
-    desk.open(f"/campaigns/{besieged.pk}/gold/")
+        assert visit(desk, ADMINS, campaign) == {}, policy
+    desk.open(f"/campaigns/{campaign.pk}/gold/")
     assert desk.text("h1") == "Gold pairs"
     assert NAME in desk.text(".crumbs")
 
 
-def test_the_annotators_pages_hold(people: People, besieged: Campaign, sit: Sit) -> None:
+def test_the_annotators_pages_hold(besieged: tuple[People, Campaign], sit: Sit) -> None:
+    people, campaign = besieged
     desk = watched(sit(people.anna))
     for policy in with_and_without_the_policy():
-        assert visit(desk, PEOPLES, besieged) == {}, policy
+        assert visit(desk, PEOPLES, campaign) == {}, policy
     assert desk.text(".desk-campaign") == NAME
     assert desk.page.locator(".criterion legend").inner_text() == NAME
     desk.page.keyboard.press("?")
@@ -327,7 +347,8 @@ ROWS = ["annotate/campaign", "annotate/judgement", "annotate/flag", "annotate/go
         "pools/completion", "jobs/job", "api/token", "auth/user", "trail/entry"]  # fmt: skip
 
 
-def test_the_operators_site_holds(people: People, besieged: Campaign, sit: Sit) -> None:
+@pytest.mark.usefixtures("besieged")
+def test_the_operators_site_holds(sit: Sit) -> None:
     operator = User.objects.create_superuser("olga", password="secret-enough")
     desk = watched(sit(operator))
     for policy in with_and_without_the_policy():
