@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from annotate.adjudication import settle
 from annotate.edits import model_names
-from annotate.leasing import claim_back, release
+from annotate.leasing import claim_back, locked, release
 from annotate.masking import mask_identity
 from annotate.models import Campaign, Comparison, Edit, Flag, Guideline, Judgement
 from annotate.onboarding import conclude_onboarding
+from annotate.prepared import COMPARISON, NOW, PreparedUpdate
 from annotate.queries import PASSED_ON_BY_SKIP, current_judgements, last_judgement
 
 Kind = Comparison.Kind
@@ -63,7 +64,7 @@ def answer(
     """
     now, campaign = timezone.now(), comparison.campaign
     with transaction.atomic(savepoint=False):
-        comparison = Comparison.objects.select_for_update().get(pk=comparison.pk)
+        comparison = locked(comparison.pk)
         comparison.campaign = campaign  # fetched with it once already
         holds = comparison.lease == lease and comparison.annotator_id == annotator.pk
         # Under a lease that runs nothing has been answered.
@@ -94,11 +95,19 @@ def answer(
         else:
             comparison.labelled_at = comparison.labelled_at or now
             comparison.lease, comparison.leased_until = None, None
-            comparison.save(update_fields=["labelled_at", "lease", "leased_until"])
+            _label(comparison=comparison.pk, now=comparison.labelled_at)
         settle(comparison)
         if comparison.kind == Kind.ONBOARDING:
             conclude_onboarding(comparison.campaign, annotator)
     return Outcome.STORED
+
+
+_label = PreparedUpdate(
+    lambda: Comparison.objects.filter(pk=COMPARISON),
+    labelled_at=NOW,
+    lease=None,
+    leased_until=None,
+)
 
 
 def in_time(details: Details, comparison: Comparison) -> Details:
@@ -122,7 +131,7 @@ def undo(
         judgement = last_judgement(campaign, annotator, adjudicating=adjudicating)
         if judgement is None or judgement.pk != judgement_id:
             return None
-        comparison = Comparison.objects.select_for_update().get(pk=judgement.comparison_id)
+        comparison = locked(judgement.comparison_id)
         comparison.campaign = campaign
         skipped = judgement.choice == Judgement.Choice.SKIP and comparison.kind in PASSED_ON_BY_SKIP
         if skipped and (comparison.annotator_id is not None or comparison.labelled_at):
@@ -139,7 +148,7 @@ def undo(
 def flag(comparison: Comparison, annotator: User, *, kind: Flag.Kind, note: str) -> Flag:
     """Bring the comparison to an admin's attention. Sent twice it is stored once."""
     with transaction.atomic():
-        Comparison.objects.select_for_update().get(pk=comparison.pk)
+        locked(comparison.pk)
         found, _ = Flag.objects.get_or_create(
             comparison=comparison, annotator=annotator, kind=kind, note=note, resolved_at=None
         )

@@ -5,10 +5,11 @@ reload changes nothing.
 """
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef
+from django.db.models import BigIntegerField, Exists, OuterRef
 
 from annotate.draws import draw
 from annotate.models import Campaign, Comparison, Gold, Judgement
+from annotate.prepared import CAMPAIGN, PERSON, Placeholder, Prepared
 from annotate.queries import answers_of, gold_in_use
 
 REPEAT_AFTER = 12  # other answers, at least, before a pair comes back
@@ -39,34 +40,46 @@ def check_due(campaign: Campaign, person: User, *, number: int) -> Comparison | 
 
 def _repeat(campaign: Campaign, person: User, number: int) -> Comparison | None:
     """A pair that the person answered a while ago and that has not come back to them yet."""
-    given = answers_of(campaign, person).order_by("-pk").values_list("pk", flat=True)
-    recent = given[REPEAT_AFTER : REPEAT_AFTER + 1].first()
+    recent = _recent.first(campaign=campaign.pk, person=person.pk)
     if recent is None:
         return None
-    repeated = Comparison.objects.filter(original=OuterRef("comparison"), reserved_for=person)
-    candidates = (
-        answers_of(campaign, person)
-        .filter(comparison__kind=Kind.LABEL, pk__lte=recent)
-        .exclude(choice=Judgement.Choice.SKIP)
-        .exclude(Exists(repeated))
-        .order_by("pk")
-    )
-    count = candidates.count()
-    if not count:
+    candidates = _repeatable(campaign=campaign.pk, person=person.pk, recent=recent[0])
+    if not candidates:
         return None
-    place = int(draw(campaign.seed, "repeat", person.pk, number) * count)
-    original = candidates.select_related("comparison")[place].comparison
+    place = int(draw(campaign.seed, "repeat", person.pk, number) * len(candidates))
+    original, pair, position = candidates[place]
     made, _ = Comparison.objects.get_or_create(
-        original=original,
+        original_id=original,
         reserved_for=person,
         defaults={
             "campaign": campaign,
             "kind": Kind.REPEAT,
-            "pair_id": original.pair_id,
-            "position": original.position,
+            "pair_id": pair,
+            "position": position,
         },
     )
     return made
+
+
+_recent = Prepared(
+    lambda: (
+        answers_of(CAMPAIGN, PERSON)
+        .order_by("-pk")
+        .values_list("pk")[REPEAT_AFTER : REPEAT_AFTER + 1]
+    )
+)
+_repeatable = Prepared(
+    lambda: (
+        answers_of(CAMPAIGN, PERSON)
+        .filter(comparison__kind=Kind.LABEL, pk__lte=Placeholder("recent", BigIntegerField()))
+        .exclude(choice=Judgement.Choice.SKIP)
+        .exclude(
+            Exists(Comparison.objects.filter(original=OuterRef("comparison"), reserved_for=PERSON))
+        )
+        .order_by("pk")
+        .values_list("comparison", "comparison__pair", "comparison__position")
+    )
+)
 
 
 def _gold(campaign: Campaign, person: User, number: int) -> Comparison | None:

@@ -3,8 +3,11 @@
 import re
 from difflib import SequenceMatcher
 
+from django.db.models import BigIntegerField
+
 from annotate.masking import MARK, mask_identity
 from annotate.models import Campaign, Judgement
+from annotate.prepared import Placeholder, Prepared
 from pairselect.pools.models import Pool
 
 _TOKENS = re.compile(rf"{MARK}|\w+|\s+|[^\w\s]")
@@ -18,9 +21,17 @@ def model_names(pool: Pool) -> tuple[str, ...]:
 
 def names_masked(campaign: Campaign) -> tuple[str, ...]:
     """Those of the campaign's pool."""
-    pools = Pool.objects.filter(designs=campaign.design_id)
-    rows = pools.values_list("model", "variants__model")
+    rows = _names(design=campaign.design_id)
     return tuple(sorted({name for row in rows for name in row if name}))
+
+
+_names = Prepared(
+    lambda: (
+        Pool.objects.filter(designs=Placeholder("design", BigIntegerField()))
+        .order_by()
+        .values_list("model", "variants__model")
+    )
+)
 
 
 def edited_text(judgement: Judgement, names: tuple[str, ...]) -> str | None:

@@ -1,14 +1,16 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from statistics import median
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from annotate.models import Campaign, Comparison, Gold, Guideline, Judgement
+from annotate.prepared import CAMPAIGN, NOW, PERSON, Placeholder, Prepared
 from pairselect.accounts.roles import ANNOTATOR, ROLES
 from pairselect.designs.models import SelectedPair
 
@@ -57,6 +59,17 @@ def open_to(person: User, *, adjudicating: bool = False) -> QuerySet[Campaign]:
     return Campaign.objects.filter(
         mine, opened_at__isnull=False, closed_at__isnull=True, archived_at__isnull=True
     )
+
+
+@cache
+def _open_to(adjudicating: bool) -> Prepared[tuple[int]]:
+    theirs = campaigns_of(PERSON, adjudicating=adjudicating).filter(pk=CAMPAIGN).order_by()
+    return Prepared(lambda: theirs.values_list("pk")[:1])
+
+
+def has_work_for(person: User, campaign: Campaign, *, adjudicating: bool = False) -> bool:
+    """Whether the campaign is one of `campaigns_of` the person at this moment."""
+    return bool(_open_to(adjudicating)(person=person.pk, campaign=campaign.pk))
 
 
 def campaigns_known_to(person: User, *, adjudicating: bool = False) -> QuerySet[Campaign]:
@@ -108,26 +121,32 @@ def held_by(
     campaign: Campaign, person: User, *, adjudicating: bool = False
 ) -> QuerySet[Comparison]:
     """Comparisons that the person has open: the one in view first, then those fetched ahead."""
-    rows = campaign.comparisons.filter(_queue(adjudicating))
+    rows = Comparison.objects.filter(_queue(adjudicating), campaign=campaign)
     return rows.filter(annotator=person, labelled_at__isnull=True).order_by(
         F("shown_at").desc(nulls_last=True), "claimed_at", "pk"
     )
 
 
 def free_for(
-    campaign: Campaign, person: User, now: datetime, *, adjudicating: bool = False
+    campaign: Campaign,
+    person: User,
+    now: datetime,
+    *,
+    once: bool,
+    adjudicating: bool = False,
 ) -> QuerySet[Comparison]:
-    """Unlabelled comparisons that nobody holds, of pairs that are new to the person."""
-    rows = campaign.comparisons.filter(kind=Kind.ADJUDICATION if adjudicating else Kind.LABEL)
+    """Unlabelled comparisons that nobody holds, of pairs that are new to the person. ``once``:
+    each pair gets a single label, so that none of them has one of the person's."""
+    kind = Kind.ADJUDICATION if adjudicating else Kind.LABEL
+    everything = Comparison.objects.filter(campaign=campaign)
     skipped = answers_of(campaign, person, adjudicating=adjudicating).filter(
-        comparison__kind=Kind.ADJUDICATION if adjudicating else Kind.LABEL,
-        choice=Judgement.Choice.SKIP,
+        comparison__kind=kind, choice=Judgement.Choice.SKIP
     )
-    free = rows.filter(labelled_at__isnull=True).exclude(
+    free = everything.filter(kind=kind, labelled_at__isnull=True).exclude(
         pair__in=skipped.values("comparison__pair")  # looked up once, not for each row
     )
-    if adjudicating or campaign.labels_per_pair > 1:
-        labelled = campaign.comparisons.filter(kind=Kind.LABEL, annotator=person)
+    if adjudicating or not once:
+        labelled = everything.filter(kind=Kind.LABEL, annotator=person)
         free = free.exclude(Exists(labelled.filter(pair=OuterRef("pair"))))
     return free.filter(Q(annotator__isnull=True) | Q(leased_until__lt=now)).order_by(
         "position", "slot"
@@ -135,11 +154,33 @@ def free_for(
 
 
 def gold_in_use(campaign: Campaign, use: Gold.Use) -> QuerySet[Gold]:
-    return campaign.gold.filter(use=use, retired_at__isnull=True)
+    return Gold.objects.filter(campaign=campaign, use=use, retired_at__isnull=True)
 
 
 def current_guideline(campaign: Campaign) -> Guideline | None:
     return campaign.guidelines.order_by("-number").first()
+
+
+_current_guideline = Prepared(
+    lambda: Guideline.objects.filter(campaign=CAMPAIGN).order_by("-number").values_list("pk")[:1]
+)
+
+
+def current_guideline_id(campaign: Campaign) -> int | None:
+    found = _current_guideline.first(campaign=campaign.pk)
+    return found[0] if found else None
+
+
+_version = Prepared(
+    lambda: Guideline.objects.filter(
+        campaign=CAMPAIGN, pk=Placeholder("version", BigIntegerField())
+    ).defer("text")
+)
+
+
+def version_of(campaign: Campaign, pk: int) -> Guideline | None:
+    """The version of that id, if it is one of the campaign's. Without its text."""
+    return _version.first(campaign=campaign.pk, version=pk)
 
 
 def is_complete(campaign: Campaign) -> bool:
@@ -173,31 +214,46 @@ def given_by(campaign: Campaign, person: User, *, adjudicating: bool = False) ->
     """Counted in the comparisons, where an index alone tells it however many there are; only what
     was skipped is looked up, since that leaves a comparison to somebody else."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = campaign.comparisons.filter(_queue(adjudicating)).exclude(kind=Kind.ONBOARDING)
-    done = rows.filter(annotator=person, labelled_at__isnull=False).aggregate(
-        number=Count("kind"),
-        labels=Count("kind", filter=Q(kind=Kind.LABEL)),
-        today=Count("kind", filter=Q(labelled_at__gte=midnight)),
-    )
+    done = _done(adjudicating).first(campaign=campaign.pk, person=person.pk, now=midnight)
+    number, labels, today = done or (0, 0, 0)
     # Of all campaigns: asked for this one's, SQLite would go through its comparisons instead.
-    mine = current_judgements().filter(annotator=person, choice=Judgement.Choice.SKIP).order_by()
     kinds = {Kind.ADJUDICATION} if adjudicating else set(Kind) - {Kind.ADJUDICATION}
     skipped = [
         (kind, at)
-        for of, kind, at in mine.values_list(
-            "comparison__campaign", "comparison__kind", "comparison__labelled_at"
-        )
+        for of, kind, at in _skipped(person=person.pk)
         if of == campaign.pk and kind in kinds - {Kind.ONBOARDING}
     ]
     checks = [at for kind, at in skipped if kind not in PASSED_ON_BY_SKIP]
     passed_on = [at for kind, at in skipped if kind == Kind.LABEL]
     return Given(
-        answers=done["number"] + len(skipped) - len(checks),
-        decided=done["number"] - len(checks),
-        today=done["today"] - sum(at is not None and at >= midnight for at in checks),
-        labels=done["labels"] + len(passed_on),
+        answers=number + len(skipped) - len(checks),
+        decided=number - len(checks),
+        today=today - sum(at is not None and at >= midnight for at in checks),
+        labels=labels + len(passed_on),
         passed_on=passed_on.count(None),
     )
+
+
+@cache
+def _done(adjudicating: bool) -> Prepared[tuple[int, int, int]]:
+    rows = Comparison.objects.filter(_queue(adjudicating)).exclude(kind=Kind.ONBOARDING).order_by()
+    done = rows.filter(campaign=CAMPAIGN, annotator=PERSON, labelled_at__isnull=False)
+    counts = {
+        "number": Count("kind"),
+        "labels": Count("kind", filter=Q(kind=Kind.LABEL)),
+        "today": Count("kind", filter=Q(labelled_at__gte=NOW)),
+    }
+    return Prepared(lambda: done.values("annotator").annotate(**counts).values_list(*counts))
+
+
+_skipped = Prepared[tuple[int, str, datetime | None]](
+    lambda: (
+        current_judgements()
+        .filter(annotator=PERSON, choice=Judgement.Choice.SKIP)
+        .order_by()
+        .values_list("comparison__campaign", "comparison__kind", "comparison__labelled_at")
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -215,8 +271,7 @@ def pace_of(
     """How the person is getting on. Checks count as any other answer, and are not told apart:
     after each answer, of whatever kind, the numbers move alike."""
     given = given or given_by(campaign, person, adjudicating=adjudicating)
-    answers = answers_of(campaign, person, adjudicating=adjudicating).order_by("-pk")
-    last = list(answers.values_list("pk", "choice", "active_seconds", "seconds")[:PACE_OVER])
+    last = _last(adjudicating)(campaign=campaign.pk, person=person.pk)
     spent = [
         seconds if active is None else active
         for _, choice, active, seconds in last
@@ -232,39 +287,62 @@ def pace_of(
     )
 
 
+@cache
+def _last(adjudicating: bool) -> Prepared[tuple[int, str, float | None, float]]:
+    answers = answers_of(CAMPAIGN, PERSON, adjudicating=adjudicating).order_by("-pk")
+    columns = ("pk", "choice", "active_seconds", "seconds")
+    return Prepared(lambda: answers.values_list(*columns)[:PACE_OVER])
+
+
 def _answers_left(campaign: Campaign, given: Given) -> int:
-    left = _labels_left(campaign, seen=given.labels, passed_on=given.passed_on)
-    checks = campaign.repeat_share
-    if campaign.gold_share and gold_in_use(campaign, Gold.Use.CHECK).exists():
-        checks += campaign.gold_share
+    left, has_gold = _labels_left(campaign, seen=given.labels, passed_on=given.passed_on)
+    checks = campaign.repeat_share + (campaign.gold_share if has_gold else 0.0)
     expected = round((given.labels + left) * (1 + checks)) - given.answers
     return max(expected, 1) if left else 0
 
 
 def _disputes_left(campaign: Campaign, person: User) -> int:
-    free = free_for(campaign, person, timezone.now(), adjudicating=True)
+    free = free_for(campaign, person, timezone.now(), once=False, adjudicating=True)
     held = held_by(campaign, person, adjudicating=True)
     return Comparison.objects.filter(
         Q(pk__in=free.values("pk")) | Q(pk__in=held.values("pk"))
     ).count()
 
 
-def _labels_left(campaign: Campaign, *, seen: int, passed_on: int) -> int:
-    """How many labels there are still for a person to give, at most one a pair.
+def _labels_left(campaign: Campaign, *, seen: int, passed_on: int) -> tuple[int, bool]:
+    """How many labels there are still for a person to give, at most one a pair; and whether there
+    is gold for checks.
 
     The page asks after each answer: only the queue's beginning is counted. What lies behind it is
     all to be had, since people go through it from the front.
     """
-    last = SelectedPair.objects.filter(design=campaign.design_id).aggregate(Max("position"))
-    pairs = 0 if last["position__max"] is None else last["position__max"] + 1
-    rows = campaign.comparisons.filter(kind=Kind.LABEL, labelled_at__isnull=True)
-    counted = COUNTED + passed_on
-    behind = rows.values_list("position", flat=True)[counted : counted + 1].first()
+    counted = COUNTED + -(-passed_on // 10) * 10  # few different queries
+    last, behind, has_gold = _extent(counted)(campaign=campaign.pk)[0]
+    pairs = 0 if last is None else last + 1
     if behind is None:
+        rows = campaign.comparisons.filter(kind=Kind.LABEL, labelled_at__isnull=True)
         there = rows.order_by().count()
     else:
         there = counted + campaign.labels_per_pair * (pairs - behind)
-    return max(0, min(there - passed_on, pairs - seen))
+    return max(0, min(there - passed_on, pairs - seen)), has_gold
+
+
+@lru_cache(maxsize=256)
+def _extent(counted: int) -> Prepared[tuple[int | None, int | None, bool]]:
+    """The last pair's place, the queue's place behind so many labels that are missing, and whether
+    there is gold for checks."""
+    pairs = SelectedPair.objects.filter(design=OuterRef("design")).order_by("-position")
+    missing = Comparison.objects.filter(
+        campaign=CAMPAIGN, kind=Kind.LABEL, labelled_at__isnull=True
+    ).order_by("position", "slot")
+    found = Campaign.objects.filter(pk=CAMPAIGN).order_by()
+    return Prepared(
+        lambda: found.values_list(
+            Subquery(pairs.values("position")[:1]),
+            Subquery(missing.values("position")[counted : counted + 1]),
+            Exists(gold_in_use(CAMPAIGN, Gold.Use.CHECK)),
+        )
+    )
 
 
 def last_judgement(

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotate.answering import Details
 from annotate.models import Campaign, Flag, Guideline, Judgement
+from annotate.queries import version_of
 
 Choice = Judgement.Choice
 MOST_CHARACTERS = 20_000  # of a reason
@@ -106,7 +107,7 @@ class AnswerForm(forms.Form):
     def clean_guideline(self) -> Guideline | None:
         """The version that the person had before them, if it is one of the campaign's."""
         number = self.cleaned_data["guideline"]
-        return self.campaign.guidelines.filter(pk=number).first() if number else None
+        return version_of(self.campaign, number) if number else None
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or self.cleaned_data

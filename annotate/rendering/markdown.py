@@ -1,6 +1,7 @@
 """Markdown to sanitised HTML, within a bounded amount of work."""
 
 import re
+from functools import cache
 
 import nh3
 from django.utils.html import escape
@@ -13,6 +14,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
@@ -63,6 +65,7 @@ CLASSES = {
     "div": {"math", "display"},
     "span": {"math", "display", *(name for name in STANDARD_TYPES.values() if name)},
 }
+_formatter = HtmlFormatter(nowrap=True)  # made once: it writes a style sheet that is not used
 _LINK = re.compile(r"(?:https?://|mailto:)[^\s]", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
 # A line of a table drawn with characters, or with columns apart.
@@ -121,13 +124,19 @@ def _fence(
     language = (unescapeAll(tokens[at].info).split() or [""])[0]
     inner, name = escape(code), language if _LANGUAGE.fullmatch(language) else ""
     if language.lower() in LANGUAGES:
-        lexer = get_lexer_by_name(language)
+        lexer = _lexer(language.lower())
         name = lexer.name
         env["code"] = env.get("code", 0) + len(code) * SLOW.get(language.lower(), 1)
         if env["code"] <= MOST_CODE:
-            inner = highlight(code, lexer, HtmlFormatter(nowrap=True))
+            inner = highlight(code, lexer, _formatter)
     known = f' data-language="{escape(name)}"' if name else ""
     return f'<pre class="highlight"{known}><code>{inner}</code></pre>\n'
+
+
+@cache
+def _lexer(language: str) -> Lexer:
+    """Of one of `LANGUAGES`. A lexer keeps nothing of what it has read."""
+    return get_lexer_by_name(language)
 
 
 def _count(state: StateBlock | StateInline, *_: object) -> bool:

@@ -27,12 +27,13 @@ from annotate.leasing import (
 )
 from annotate.models import Campaign, Comparison, Judgement
 from annotate.onboarding import is_right, onboarding_left, onboarding_result, practice_of, practised
+from annotate.prepared import CAMPAIGN, COMPARISON, Prepared
 from annotate.queries import (
     Given,
     campaigns_known_to,
-    campaigns_of,
-    current_guideline,
+    current_guideline_id,
     current_judgements,
+    has_work_for,
     held_by,
     is_complete,
     pace_of,
@@ -120,8 +121,9 @@ def comparison_for(
     Http404
         When there is none.
     """
-    rows = Comparison.objects.filter(campaign=campaign_pk).select_related("campaign")
-    comparison = get_object_or_404(rows, pk=comparison_pk)
+    comparison = _with_campaign.first(campaign=campaign_pk, comparison=comparison_pk)
+    if comparison is None:
+        raise Http404
     campaign = comparison.campaign
     if comparison.annotator_id != person.pk or campaign.opened_at is None:  # else they know it
         adjudicating = comparison.kind == Comparison.Kind.ADJUDICATION
@@ -130,9 +132,18 @@ def comparison_for(
     return comparison, campaign
 
 
+_with_campaign = Prepared(
+    lambda: (
+        Comparison.objects.filter(campaign=CAMPAIGN, pk=COMPARISON)
+        .select_related("campaign")
+        .order_by()
+    )
+)
+
+
 def is_at_work(person: User, campaign: Campaign, *, adjudicating: bool) -> bool:
     """Whether there may be work for the person there at present."""
-    return campaigns_of(person, adjudicating=adjudicating).filter(pk=campaign.pk).exists()
+    return has_work_for(person, campaign, adjudicating=adjudicating)
 
 
 @dataclass(frozen=True)
@@ -147,15 +158,23 @@ class Coming:
 def what_comes(
     request: HttpRequest, campaign: Campaign, *, adjudicating: bool, outlook: Outlook | None = None
 ) -> Coming:
-    """Lease what comes next: all that a request of the page's script writes but an answer."""
+    """Lease what comes next: all that a request of the page's script writes but an answer.
+
+    An ``outlook`` is of whoever has a transaction open, and the person's turn in it.
+    """
     person = signed_in(request)
     have = [lease for lease in request.POST.getlist("have") if len(lease) <= 36][:10]
     in_view = have[0] if have else ""
-    outlook = outlook or look_ahead(campaign, person, adjudicating=adjudicating)
+    seen = outlook or look_ahead(campaign, person, adjudicating=adjudicating)
     found = next_comparisons(
-        campaign, person, adjudicating=adjudicating, in_view=in_view, outlook=outlook
+        campaign,
+        person,
+        adjudicating=adjudicating,
+        in_view=in_view,
+        outlook=seen,
+        has_turn=outlook is not None,
     )
-    return Coming(found, outlook.given, have)
+    return Coming(found, seen.given, have)
 
 
 def state_of_desk(
@@ -201,9 +220,9 @@ def _state(
         "pace": render_to_string(f"{PAGE}#pace", {"pace": pace}),
         "last": pace.last,
     }
-    known, present = request.POST.get("guideline"), current_guideline(campaign)
-    if present is not None and known is not None and str(present.pk) != known:
-        state["guideline"] = present.pk
+    known, present = request.POST.get("guideline"), current_guideline_id(campaign)
+    if present is not None and known is not None and str(present) != known:
+        state["guideline"] = present
         context = {"guidelines": guideline_view(campaign, person), "campaign": campaign}
         state["guidelines"] = render_to_string(f"{PAGE}#guidelines", context, request)
     return state

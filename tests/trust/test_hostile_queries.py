@@ -19,7 +19,7 @@ FETCHES = {"get_object_or_404", "get_list_or_404", "aget_object_or_404"}
 # Where a page or an operation that is not for admins alone names such a model itself, and why
 # nobody reads by it what is not theirs.
 ALLOWED = {
-    ("annotate/views/compare.py", "comparison_for", "Comparison"):
+    ("annotate/views/compare.py", "_with_campaign", "Comparison"):
         "only for a campaign that `campaigns_known_to` has, which is asked before it is returned",
     ("annotate/views/preferences.py", "_store", "Preferences"): "the person's own, by their id",
     ("pairselect/api/views.py", "tokens", "Token"): "others' for admins alone",
@@ -50,6 +50,13 @@ def functions(path: Path) -> Iterator[ast.FunctionDef]:
             yield node
 
 
+def prepared(path: Path) -> Iterator[tuple[str, ast.expr]]:
+    """Queries that are built once, with their names."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and "Prepared" in ast.unparse(node.value):
+            yield ast.unparse(node.targets[0]), node.value
+
+
 def is_for_admins(function: ast.FunctionDef) -> bool:
     """By its decorators: a page's `admin_required`, or an operation's token of an admin."""
     told = [ast.unparse(one) for one in function.decorator_list]
@@ -59,7 +66,7 @@ def is_for_admins(function: ast.FunctionDef) -> bool:
     return pages or (by_token and not any("admin=False" in one for one in told))
 
 
-def models_fetched(function: ast.FunctionDef) -> set[str]:
+def models_fetched(function: ast.AST) -> set[str]:
     """Person-bound models whose rows it looks up from all that there are."""
     found = set()
     for node in ast.walk(function):
@@ -94,6 +101,12 @@ def test_rows_are_fetched_through_the_persons_own() -> None:
         for function in functions(path)
         if not reached_by_admins_alone(function, path)
         for model in models_fetched(function)
+    }
+    found |= {
+        (str(path.relative_to(ROOT)), name, model)
+        for path in modules()
+        for name, query in prepared(path)
+        for model in models_fetched(query)
     }
     assert found == set(ALLOWED)
 
