@@ -145,14 +145,15 @@ def test_the_manuals_have_commands() -> None:
     assert len(lines) > 10
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
+@pytest.mark.parametrize("name", sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")))
 def test_links_lead_somewhere(name: str) -> None:
-    text = (DOCS / name).read_text()
+    page = DOCS / name
+    text = page.read_text()
     for address in re.findall(r"\]\(([^)]+)\)", text):
         if address.startswith("https://"):
             continue
         file, _, place = address.partition("#")
-        target = DOCS / file if file else DOCS / name
+        target = page.parent / file if file else page
         assert target.exists(), address
         if place:
             heads = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
