@@ -34,6 +34,7 @@ WITHOUT_DATABASE = [FOLDER / "core", FOLDER / "pools" / "engine", FOLDER / "brow
 LONG = [FOLDER / "trust", FOLDER / "backup", FOLDER / "upgrade", FOLDER / "browser"]
 LONG += [FOLDER / "pools" / "engine", FOLDER / "test_supervisor.py", FOLDER / "test_deployment.py"]
 LONG += [FOLDER / "pools" / "test_kill.py", FOLDER / "annotate" / "test_machine_servers.py"]
+LONG += [FOLDER / "test_sentiment_training.py"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

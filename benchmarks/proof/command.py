@@ -1,0 +1,201 @@
+"""What the commands share: options, the product's pool, the experiments, the page."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from benchmarks.proof import report
+from benchmarks.proof.experiments import (
+    CORRELATIONS,
+    FEATURE_PLANS,
+    GAP_BASE,
+    Named,
+    gap_plans,
+    main_plans,
+    noisy,
+    prior_plans,
+)
+from benchmarks.proof.features import Shelf
+from benchmarks.proof.learner import Learner
+from benchmarks.proof.measuring import Bench
+from benchmarks.proof.pools import EMBEDDED, Workshop
+from benchmarks.proof.records import Results
+from benchmarks.proof.sources import Source
+
+SEEDS = 20
+DEFAULT_FEATURES = "mean_middle"
+COMPARED = (
+    "last_token",
+    "output_sketch",
+    "mean_layer_8",
+    "mean_middle",
+    "mean_layer_22",
+    "mean_layer_30",
+    "mean_middle@clip=none",
+    "mean_middle@no_length",
+    "mean_layer_8+mean_middle+mean_layer_22",
+    "length",
+    "tfidf",
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A page: its name, its title, how its file is read, and what its tables are made of."""
+
+    name: str
+    title: str
+    read: Callable[[Path, int], Source]
+    introduction: Callable[[Source], str]
+    figure: str
+    questions: int = 0  # of the file, the first ones; 0 for all
+
+
+def options(setting: Setting) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.proof.{setting.name}")
+    parser.add_argument("file", type=Path, help="the data, as JSON lines, gzip or plain")
+    parser.add_argument("--folder", type=Path, default=Path("data/proof") / setting.name)
+    parser.add_argument(
+        "--questions", type=int, default=setting.questions, help="the first ones of the file alone"
+    )
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--only", choices=list(EXPERIMENTS), action="append")
+    parser.add_argument("--main-features", default=DEFAULT_FEATURES, help="of main and gap")
+    parser.add_argument("--features", nargs="*", default=list(COMPARED), help="that are compared")
+    parser.add_argument("--encoder", type=Path, help="a sentence encoder's folder")
+    parser.add_argument("--ties", choices=("half", "dropped"), default="half")
+    parser.add_argument("--output", type=Path, default=Path("docs/proof"))
+    return parser
+
+
+def run(setting: Setting, arguments: list[str] | None = None) -> None:
+    o = options(setting).parse_args(arguments)
+    if o.encoder:
+        o.features.append("encoder")
+    source = setting.read(o.file, o.questions)
+    workshop = Workshop(o.folder, source.questions)
+    workshop.import_pool()
+    names = [DEFAULT_FEATURES, o.main_features]
+    if "features" in (o.only or EXPERIMENTS):
+        names += o.features
+    by_model: dict[str, set[str]] = {}
+    for model, kind in (one for name in names for one in kinds_of(name)):
+        by_model.setdefault(model, set()).add(kind)
+    for model, kinds in by_model.items():
+        workshop.extract(sorted(kinds), model)
+    shelf = Shelf(source, workshop, o.encoder)
+    results = Results(o.folder / "results.jsonl")
+    mark = hashlib.sha256(orjson.dumps(source.preferred.tolist())).hexdigest()[:12]
+
+    def make(features: str) -> Bench:
+        task, data = shelf.task(features), f"{workshop.name}:{mark}"
+        return Bench(task, data, features, results, o.seeds, Learner(ties=o.ties))
+
+    o.output.mkdir(parents=True, exist_ok=True)
+    for name in o.only or EXPERIMENTS:
+        title, experiment = EXPERIMENTS[name]
+        page = setting.name if name == "main" else f"{setting.name}-{name}"
+        body = experiment(make, o, o.output / f"{setting.name}.svg")
+        text = f"# {setting.title}{title}\n\n{command(setting, name, o)}\n\n"
+        if name == "main":
+            text += f"{setting.introduction(source)}\n\n![{setting.figure}]({setting.name}.svg)\n\n"
+        (o.output / f"{page}.md").write_text(text + body)
+
+
+def command(setting: Setting, name: str, o: argparse.Namespace) -> str:
+    """What made the page."""
+    usual = options(setting).parse_args(["FILE"])
+    said = [f"python -m benchmarks.proof.{setting.name} FILE --only {name}"]
+    if o.questions != usual.questions:
+        said.append(f"--questions {o.questions}")
+    if o.seeds != usual.seeds:
+        said.append(f"--seeds {o.seeds}")
+    if o.main_features != usual.main_features and name != "features":
+        said.append(f"--main-features {o.main_features}")
+    if o.ties != usual.ties:
+        said.append(f"--ties {o.ties}")
+    return (
+        f"`{' '.join(said)}`: {o.seeds} seeds; in brackets and as bands 95% intervals (bootstrap "
+        "over seeds and over prompts; plans are paired)."
+    )
+
+
+Maker = Callable[[str], Bench]
+
+
+def measured(bench: Bench, plans: Mapping[str, Named]) -> None:
+    bench.measure(
+        {name: one.plan for name, one in plans.items()},
+        {name: report.used(bench, one) for name, one in plans.items()},
+    )
+
+
+def main_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    bench = make(o.main_features)
+    plans = main_plans(bench.task.at_hand)
+    measured(bench, plans)
+    return (
+        report.main_section(bench, plans, figure)
+        + "\nThe receipt's prediction, the mean over three seeds, beside what came of it, for the "
+        "default:\n\n" + report.receipt_section(bench, plans)
+    )
+
+
+def features_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    benches = {name: make(name) for name in o.features}
+    for one in benches.values():
+        measured(one, FEATURE_PLANS)
+    return (
+        "Held-out accuracy of the fitted reward by what it sees (`docs/design.md` has the kinds, "
+        "`benchmarks/proof/features.py` the others), and what the design, randomized, adds to it."
+        "\n\n" + report.features_section(benches, FEATURE_PLANS)
+    )
+
+
+def gap_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    bench = make(o.main_features)
+    scores = [*(noisy(c) for c in CORRELATIONS), *bench.task.at_hand]
+    measured(bench, GAP_BASE)
+    for score in scores:
+        measured(bench, gap_plans(score))
+    return (
+        "First row: the accuracy of the trace design without a score; below it differences to "
+        "that. All designs are randomized. The weights are those of [theory.md](theory.md).\n\n"
+        + report.gap_section(bench, scores)
+    )
+
+
+def prior_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    bench, plans = make(o.main_features), prior_plans()
+    measured(bench, plans)
+    return (
+        "The exact trace design with a prior on θ: the standard deviation that a random pair's "
+        "logit has under it. Without one every direction that the design sees is worth labels, "
+        "with one only those that tell more than the prior does.\n\n"
+        + report.prior_section(bench, plans)
+    )
+
+
+Experiment = Callable[[Maker, argparse.Namespace, Path], str]
+EXPERIMENTS: dict[str, tuple[str, Experiment]] = {
+    "main": ("", main_experiment),
+    "features": (": what features carry", features_experiment),
+    "gap": (": score gap and design", gap_experiment),
+    "prior": (": a prior in the design", prior_experiment),
+}
+
+
+def kinds_of(name: str) -> set[tuple[str, str]]:
+    """The product's kinds of features that a name needs: (model, kind)."""
+    found = set()
+    for part in name.partition("@")[0].split("+"):
+        if part not in ("length", "tfidf", "encoder"):
+            model, _, kind = part.rpartition(":")
+            found.add((model or EMBEDDED, kind))
+    return found

@@ -1,0 +1,110 @@
+"""A task, its plans and budgets: every cell measured once and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import orjson
+
+from benchmarks.proof.learner import Learner
+from benchmarks.proof.plans import Plan, choose
+from benchmarks.proof.records import Cell, Results
+from benchmarks.proof.statistics import Curve
+from benchmarks.proof.task import Split, Task
+from pairselect.core.arrays import FloatArray
+
+# The receipt's prediction is the same for every draw and nearly so for every seed.
+RECEIPTS = 3  # seeds
+SECONDS_BETWEEN = 30  # of what is said about the progress
+
+
+@dataclass
+class Bench:
+    """One task with one kind of features and one learner."""
+
+    task: Task
+    data: str
+    features: str
+    results: Results
+    seeds: int
+    learner: Learner = field(default_factory=Learner)
+    _splits: dict[int, Split] = field(default_factory=dict)
+
+    def split(self, seed: int) -> Split:
+        if seed not in self._splits:
+            self._splits[seed] = Split.of(self.task, seed)
+        return self._splits[seed]
+
+    def budgets(self, wanted: Iterable[int]) -> list[int]:
+        """Those that every split has pairs for, and all its pairs."""
+        most = min(self.split(seed).pool(self.learner.dimension).n_pairs for seed in range(2))
+        return sorted({n for n in wanted if n < most} | {most})
+
+    def cell(self, plan: Plan, budget: int, seed: int) -> Cell:
+        facts = orjson.dumps(plan.facts(), option=orjson.OPT_SORT_KEYS).decode()
+        return Cell(self.data, self.features, facts, budget, seed, self.learner.name)
+
+    def measure(self, plans: Mapping[str, Plan], budgets: Mapping[str, Sequence[int]]) -> None:
+        """What is missing, seed by seed, so that a run cut short has some of everything."""
+        missing = [
+            (seed, name, n)
+            for seed in range(self.seeds)
+            for name in plans
+            for n in budgets[name]
+            if self.cell(plans[name], n, seed) not in self.results
+        ]
+        started = said = time.perf_counter()
+        for done, (seed, name, n) in enumerate(missing, 1):
+            self._one(plans[name], n, seed)
+            now = time.perf_counter()
+            if now - said > SECONDS_BETWEEN:
+                left = (now - started) / done * (len(missing) - done) / 60
+                print(f"{self.features}: {done} of {len(missing)}, {left:.0f} min left", flush=True)
+                said = now
+
+    def _one(self, plan: Plan, budget: int, seed: int) -> None:
+        split = self.split(seed)
+        pool = split.pool(self.learner.dimension)
+        n = min(budget, pool.n_pairs)
+        receipt = seed < RECEIPTS and plan == Plan()
+        right, ties, worth, seconds = np.zeros(split.test.size), 0.0, None, 0.0
+        draws = 1 if n == pool.n_pairs else plan.draws
+        for draw in range(draws):
+            began = time.process_time()
+            chosen = choose(split, plan, n, draw, receipt=receipt)
+            seconds += time.process_time() - began
+            theta = self.learner.fit(split, chosen.pairs)
+            right += self.task.right(theta, split.test) / draws
+            ties += float(np.mean(split.labels(chosen.pairs) == 0.5)) / draws
+            worth = chosen.worth
+        facts = {"ties": round(ties, 4), "seconds": round(seconds / draws, 3)}
+        if worth is not None and np.isfinite(worth):
+            facts["worth"] = round(worth, 1)
+        self.results.add(self.cell(plan, budget, seed), right, facts)
+
+    def curve(self, plan: Plan, budgets: Sequence[int]) -> Curve:
+        """What was measured, as a curve over the budgets."""
+        shape = (len(budgets), self.seeds, self.task.n_prompts)
+        right = np.zeros(shape)
+        for b, n in enumerate(budgets):
+            for seed in range(self.seeds):
+                found = self.results.right(self.cell(plan, n, seed))
+                right[b, seed, self.split(seed).test] = found
+        return Curve(np.array(budgets), right, self.judged())
+
+    def judged(self) -> FloatArray:
+        """Decided pairs of each prompt, 0 where the seed does not hold it out, (seeds, prompts)."""
+        found = np.zeros((self.seeds, self.task.n_prompts))
+        for seed in range(self.seeds):
+            test = self.split(seed).test
+            found[seed, test] = self.task.judged[test]
+        return found
+
+    def fact(self, plan: Plan, budget: int, name: str) -> list[float]:
+        """This fact of each seed that has it."""
+        cells = [self.cell(plan, budget, seed) for seed in range(self.seeds)]
+        records = [self.results.found[cell.key] for cell in cells]
+        return [record[name] for record in records if name in record]

@@ -1,0 +1,132 @@
+"""Ways to choose n pairs, each as the product would be asked, and the labels that come of it."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.proof.gap_weights import weighted_pairs
+from benchmarks.proof.task import Split
+from pairselect.core import CandidatePool, Selection, budget_curve, choose_pairs, next_round
+from pairselect.core.arrays import FloatArray, IntArray
+
+# Certified fraction above the optimum at which a design will do: far below what seeds differ by.
+TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The options of `manage.py design_pairs`, and of `next_round` where there are rounds.
+
+    Attributes
+    ----------
+    scores : str
+        Whose gaps the strategy looks at: those of `Split.scores`, or ``fitted`` to the rounds
+        before.
+    rounds : int
+        Equal parts of the budget, each chosen in the knowledge of the labels before.
+    first : str
+        The strategy of the first round, which knows of no labels.
+    weight : str
+        Not empty: the trace design with each pair's information weighted by its gap; see
+        `gap_weights`.
+    dimension : int
+        Of the design's features; 0 for the product's own choice.
+    draws : int
+        Independent choices, averaged.
+    """
+
+    strategy: str = "trace"
+    method: str = "exact"
+    scores: str = ""
+    keep: float = 0.3
+    rounds: int = 1
+    first: str = "trace"
+    random_share: float = 0.0
+    target: str = "samples"
+    prior_sd: float | None = None
+    weight: str = ""
+    dimension: int = 0
+    draws: int = 1
+
+    def facts(self) -> dict[str, Any]:
+        """What differs from the defaults, for the records."""
+        usual = asdict(Plan())
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    pairs: IntArray  # (n, 2), rows of the split's pool
+    worth: float | None  # random labels, as the receipt predicts; None where it does not
+
+
+def choose(split: Split, plan: Plan, budget: int, draw: int, *, receipt: bool = False) -> Chosen:
+    """`budget` pairs of the split's training prompts."""
+    rng = np.random.default_rng([3, split.seed, budget, draw])
+    if plan.rounds > 1:
+        return Chosen(in_rounds(split, plan, budget, rng), None)
+    pool = split.pool(plan.dimension or dimension_for(budget))
+    if plan.scores:
+        pool = scored(pool, split.scores(plan.scores))
+    settings = settings_of(plan, rng)
+    if plan.weight:
+        return Chosen(weighted_pairs(pool, plan.weight, budget=budget, settings=settings), None)
+    selection = choose_pairs(pool, strategy=plan.strategy, budget=budget, **settings)
+    return Chosen(selection.pairs, worth(selection, rng) if receipt else None)
+
+
+def in_rounds(split: Split, plan: Plan, budget: int, rng: np.random.Generator) -> IntArray:
+    """Pairs (budget, 2), a part a round; the first by a strategy that needs no labels."""
+    sizes = np.diff(np.linspace(0, budget, plan.rounds + 1).round().astype(int)).tolist()
+    settings = settings_of(plan, rng)
+    pool = split.pool(plan.dimension or dimension_for(sizes[0]))
+    pairs = choose_pairs(pool, strategy=plan.first, budget=sizes[0], **settings).pairs
+    for size in sizes[1:]:
+        pool = split.pool(plan.dimension or dimension_for(size + len(pairs)))
+        step = next_round(
+            pool,
+            pairs,
+            split.labels(pairs),
+            budget=size,
+            strategy=plan.strategy,
+            design_prior=plan.prior_sd is not None,
+            **settings,
+        )
+        pairs = np.concatenate([pairs, step.selection.pairs])
+    return pairs
+
+
+def dimension_for(labels: int) -> int:
+    """The product's own choice."""
+    from pairselect.designs.solution import dimension_for as of_product  # needs Django set up
+
+    return of_product(labels)
+
+
+def settings_of(plan: Plan, rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "method": plan.method,
+        "keep": plan.keep,
+        "random_share": plan.random_share,
+        "target": plan.target,
+        "prior_sd": plan.prior_sd,
+        "tolerance": TOLERANCE,
+        "rng": rng,
+    }
+
+
+def scored(pool: CandidatePool, scores: FloatArray) -> CandidatePool:
+    """The same pool with a score for each row; it shares the arrays."""
+    other = copy(pool)
+    other.scores = scores[pool.rows]
+    return other
+
+
+def worth(selection: Selection, rng: np.random.Generator) -> float:
+    """The receipt's prediction: as many random labels bring the loss of these."""
+    curve = budget_curve(selection.problem, rng=rng, chosen_objective=selection.objective)
+    return curve.worth

@@ -1,0 +1,165 @@
+"""The parts of a page: each experiment's table in Markdown and its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.proof.experiments import GAP_BASE, Named, gap_plans
+from benchmarks.proof.measuring import Bench
+from benchmarks.proof.statistics import Curve, difference
+from benchmarks.proof.tables import accuracy_of, plain, ratio_cell, table
+
+STYLE = {
+    "uniform": ("#555555", "-", "o"),
+    "vertex": ("#D55E00", "-", "s"),
+    "trace": ("#0072B2", "-", "o"),
+    "rounds": ("#56B4E9", "--", "o"),
+    "trace_gap:noisy:0.46": ("#009E73", "--", "o"),
+    "trace_gap:true": ("#009E73", "-", "o"),
+}
+AT_HAND_STYLES = (("#E69F00", "-", "D"), ("#CC79A7", "-", "v"))
+NONE = "–"
+
+
+def main_section(bench: Bench, plans: Mapping[str, Named], figure: Path) -> str:
+    """Accuracy of uniform, differences to it and label ratios of the others."""
+    curves = {name: curve_of(bench, one) for name, one in plans.items()}
+    draw(curves, plans, figure)
+    return comparison(curves, plans)
+
+
+def prior_section(bench: Bench, plans: Mapping[str, Named]) -> str:
+    return comparison({name: curve_of(bench, one) for name, one in plans.items()}, plans)
+
+
+def comparison(curves: Mapping[str, Curve], plans: Mapping[str, Named]) -> str:
+    """Differences to uniform, and label ratios."""
+    uniform, budgets = curves["uniform"], [int(n) for n in curves["trace"].budgets]
+    rows = [["uniform: accuracy", *(plain(accuracy_of(uniform, n)) for n in budgets)]]
+    ratios = []
+    for name, curve in curves.items():
+        if name == "uniform":
+            continue
+        label = plans[name].label
+        rows.append([label, *(difference_cell(curve, uniform, n) for n in budgets)])
+        ratios.append([label, *(ratio_cell(curve, n, uniform) for n in budgets)])
+    head = ["", *(f"{n:,}" for n in budgets)]
+    most = int(uniform.budgets[-1])
+    return (
+        f"With all {most:,} labels the accuracy is {plain(accuracy_of(uniform, most))}. First row: "
+        "the accuracy of uniform; below it each plan's difference to it, at as many labels.\n\n"
+        + table(head, rows)
+        + "\nLabel ratio: how many times as many labels uniform needs for the same accuracy (2 is "
+        "half of the labels). `>`: uniform does not get there with every pair, `<`: it is there "
+        "with its smallest budget. A dash: not measured, or the plan has learnt less than a fifth "
+        "of what all labels teach.\n\n" + table(head, ratios)
+    )
+
+
+def draw(curves: Mapping[str, Curve], plans: Mapping[str, Named], path: Path) -> None:
+    from benchmarks.synthetic import figures
+
+    others = [
+        name for name in plans if name.startswith("trace_gap:") and name.count(":") == 1
+        and name not in STYLE and name != "trace_gap:log_prob"
+    ]  # fmt: skip
+    styles = STYLE | dict(zip(others, AT_HAND_STYLES, strict=False))
+    chart, (axes,) = figures.panels(["Held-out pairwise accuracy of the fitted reward"])
+    for name, style in styles.items():
+        curve = curves[name]
+        shown = [int(n) for n in curve.budgets if n >= 50]
+        figures.line(
+            axes,
+            shown,
+            [accuracy_of(curve, n) for n in shown],
+            label=plans[name].label,
+            style=style,
+            band=name in ("uniform", "trace"),
+        )
+    axes.set_xscale("log")
+    most = curves["uniform"].budgets[-1]
+    ticks = [t for t in (50, 100, 200, 400, 800, 1600, 3200) if t <= most]
+    figures.log_axis(axes.xaxis, ticks, [f"{t:,}" for t in ticks])
+    axes.set_xlabel("labels")
+    figures.legend(chart, axes)
+    figures.save(chart, path)
+
+
+def receipt_section(bench: Bench, plans: Mapping[str, Named]) -> str:
+    """What the receipt predicts beside what came of it."""
+    trace, uniform = curve_of(bench, plans["trace"]), curve_of(bench, plans["uniform"])
+    rows = []
+    for n in map(int, trace.budgets):
+        worth = bench.fact(plans["trace"].plan, n, "worth")
+        predicted = f"{np.mean(worth) / n:.2f}" if worth else NONE
+        rows.append([f"{n:,}", predicted, ratio_cell(trace, n, uniform)])
+    return table(["labels", "predicted by the receipt", "label ratio that came of it"], rows)
+
+
+def gap_section(bench: Bench, scores: Sequence[str]) -> str:
+    """By the score's quality, the share that is kept and the weights."""
+    uniform, trace = curve_of(bench, GAP_BASE["uniform"]), curve_of(bench, GAP_BASE["trace"])
+    parts = []
+    for n in map(int, trace.budgets):
+        rows = [
+            ["trace: accuracy", *[plain(accuracy_of(trace, n))] * len(scores)],
+            ["uniform", *[difference_cell(uniform, trace, n)] * len(scores)],
+        ]
+        plans = {score: gap_plans(score) for score in scores}
+        for key, one in plans[scores[0]].items():
+            curves = [curve_of(bench, plans[score][key]) for score in scores]
+            rows.append([one.label, *(difference_cell(curve, trace, n) for curve in curves)])
+        head = [f"{n:,} labels", *(quality(bench, score) for score in scores)]
+        parts.append(table(head, rows))
+    return "\n".join(parts)
+
+
+def quality(bench: Bench, score: str) -> str:
+    """A score's name, and how often its sign agrees with decided labels, over all pairs."""
+    task = bench.task
+    found = []
+    for seed in range(bench.seeds):
+        split = bench.split(seed)
+        values = np.zeros(len(task.prompt))
+        values[split.rows] = split.scores(score)
+        here = task.decided & np.isin(task.pairs[:, 0], split.rows)
+        gap = values[task.pairs[here, 0]] - values[task.pairs[here, 1]]
+        right = np.where(gap == 0, 0.5, (gap > 0) == (task.preferred[here] == 1))
+        found.append(right.mean())
+    said = score.replace("noisy:", "noisy truth, correlation ")
+    return f"{said}: agrees with {np.mean(found):.0%}"
+
+
+def features_section(benches: Mapping[str, Bench], plans: Mapping[str, Named]) -> str:
+    """What each kind of features can tell, with few labels and with all."""
+    rows = []
+    budgets = used(next(iter(benches.values())), plans["trace"])
+    for name, bench in benches.items():
+        uniform, trace = curve_of(bench, plans["uniform"]), curve_of(bench, plans["trace"])
+        cells = [plain(accuracy_of(uniform, n)) for n in budgets]
+        cells += [difference_cell(trace, uniform, n) for n in budgets]
+        d = min(bench.task.features.shape[1], bench.learner.dimension)
+        every = plain(accuracy_of(uniform, int(uniform.budgets[-1])))
+        rows.append([f"`{name}`", str(d), every, *cells])
+    head = ["features", "d", "uniform, all labels"]
+    head += [f"uniform, {n:,}" for n in budgets] + [f"trace − uniform, {n:,}" for n in budgets]
+    return table(head, rows)
+
+
+def difference_cell(curve: Curve, other: Curve, budget: int) -> str:
+    if budget not in curve.budgets:
+        return NONE
+    return plain(difference(curve, other, budget), sign=True)
+
+
+def used(bench: Bench, one: Named) -> list[int]:
+    """The budgets that this plan is measured at; of uniform's curve all pairs too."""
+    found = bench.budgets(one.budgets)
+    return found if one.plan.strategy == "uniform" else [n for n in found if n in one.budgets]
+
+
+def curve_of(bench: Bench, one: Named) -> Curve:
+    return bench.curve(one.plan, used(bench, one))
