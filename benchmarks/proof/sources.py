@@ -56,8 +56,7 @@ def human_preferences(file: Path, most: int = 0) -> Source:
     )
     answers = {1: 1.0, 2: 0.0, 0: 0.5}
     size = len(questions[0].completions)
-    table = list(combinations(range(size), 2))
-    pairs = np.array([(q, a, b) for q in range(len(rows)) for a, b in table], dtype=np.int64)
+    pairs = _every_pair(len(rows), size)
     preferred = np.array([answers[one] for row in rows for one in row["preference"]])
     score = np.zeros((len(rows), size))
     np.add.at(score, (pairs[:, 0], pairs[:, 1]), preferred)
@@ -76,13 +75,8 @@ def correctness(file: Path, most: int = 0) -> Source:
 
     The first `most` problems, or all. At hand is how many of the others have the same last number.
     """
-    rows = read_lines(file)[: most or None]
-    questions = tuple(
-        Question(row["prompt"], tuple(one["text"] for one in row["completions"])) for row in rows
-    )
-    score = np.array([[float(one["correct"]) for one in row["completions"]] for row in rows])
-    table = list(combinations(range(score.shape[1]), 2))
-    pairs = np.array([(q, a, b) for q in range(len(rows)) for a, b in table], dtype=np.int64)
+    questions, score = _scored(file, most, "correct")
+    pairs = _every_pair(*score.shape)
     first, second = score[pairs[:, 0], pairs[:, 1]], score[pairs[:, 0], pairs[:, 2]]
     last = [[last_number(text) for text in question.completions] for question in questions]
     votes = np.array([[row.count(one) - 1.0 for one in row] for row in last])
@@ -94,15 +88,10 @@ def rewarded(file: Path, most: int = 0) -> Source:
 
     Rows as `benchmarks.proof.sentiment` writes them; the first `most` prompts, or all.
     """
-    rows = read_lines(file)[: most or None]
-    questions = tuple(
-        Question(row["prompt"], tuple(one["text"] for one in row["completions"])) for row in rows
-    )
-    score = np.array([[float(one["reward"]) for one in row["completions"]] for row in rows])
-    table = list(combinations(range(score.shape[1]), 2))
-    pairs = np.array([(q, a, b) for q in range(len(rows)) for a, b in table], dtype=np.int64)
+    questions, score = _scored(file, most, "reward")
+    pairs = _every_pair(*score.shape)
     logit = score[pairs[:, 0], pairs[:, 1]] - score[pairs[:, 0], pairs[:, 2]]
-    draws = np.random.default_rng([6, len(rows)]).random(len(pairs))
+    draws = np.random.default_rng([6, len(questions)]).random(len(pairs))
     return Source(questions, pairs, (draws < expit(logit)).astype(np.float64), score, {})
 
 
@@ -119,6 +108,22 @@ def overlap(words: Counter[str], others: Counter[str]) -> tuple[float, float]:
 def last_number(text: str) -> str:
     found = re.findall(r"-?\d[\d,]*(?:\.\d+)?", text)
     return found[-1].replace(",", "").removesuffix(".0") if found else text
+
+
+def _scored(file: Path, most: int, name: str) -> tuple[tuple[Question, ...], FloatArray]:
+    """Prompts whose completions are objects with a text and a number of that name."""
+    rows = read_lines(file)[: most or None]
+    questions = tuple(
+        Question(row["prompt"], tuple(one["text"] for one in row["completions"])) for row in rows
+    )
+    score = np.array([[float(one[name]) for one in row["completions"]] for row in rows])
+    return questions, score
+
+
+def _every_pair(questions: int, size: int) -> IntArray:
+    """(m, 3): question, first completion, second completion."""
+    table = list(combinations(range(size), 2))
+    return np.array([(q, a, b) for q in range(questions) for a, b in table], dtype=np.int64)
 
 
 def _each(questions: Sequence[Question], score: Callable[[int, str], float]) -> FloatArray:

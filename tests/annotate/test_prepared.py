@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, UUIDField
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -114,6 +115,18 @@ def test_a_value_that_is_not_told_is_no_value() -> None:
     rows = Prepared(lambda: Comparison.objects.filter(campaign=CAMPAIGN, pk=COMPARISON))
     with pytest.raises(KeyError, match="comparison"):
         rows(campaign=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_are_locked_in_a_transaction_alone() -> None:
+    if not connection.features.has_select_for_update:
+        pytest.skip("SQLite has no locks on rows")
+    person = User.objects.create_user("anna")
+    lock = Prepared(lambda: User.objects.select_for_update().filter(pk=PERSON).order_by())
+    with transaction.atomic():  # where it is built, which the ORM would refuse elsewhere
+        assert lock(person=person.pk) == [person]
+    with pytest.raises(TransactionManagementError):
+        lock(person=person.pk)
 
 
 @pytest.mark.django_db(transaction=True)
