@@ -53,5 +53,5 @@ def lacks_control(campaign: Campaign) -> bool:
 
 def first_values(campaign: Campaign) -> dict[str, object]:
     """What the form for the next round proposes."""
-    values: dict[str, object] = {"strategy": "trace_gap", "budget": campaign.design.budget}
+    values: dict[str, object] = {"budget": campaign.design.budget}
     return values | ({"random_share": CONTROL} if lacks_control(campaign) else {})

@@ -2,13 +2,14 @@
 
 import gzip
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import orjson
 import pytest
 from scipy.optimize import minimize
 
-from benchmarks.proof import command, gap_weights, plans, sources, statistics, theory
+from benchmarks.proof import command, plans, sources, statistics, theory
 from benchmarks.proof.learner import Learner
 from benchmarks.proof.measuring import Bench
 from benchmarks.proof.plans import Plan
@@ -16,8 +17,8 @@ from benchmarks.proof.pools import RawPool, Workshop
 from benchmarks.proof.records import Cell, Results
 from benchmarks.proof.sources import Source
 from benchmarks.proof.task import Split, task_of
-from pairselect.core import choose_pairs
 from pairselect.core.bradley_terry import PRIOR_GRID
+from pairselect.core.gap_weights import slope
 
 PROMPTS, SIZE, WIDTH = 40, 4, 6
 
@@ -185,7 +186,7 @@ def test_labels_that_are_all_ties_teach_nothing_when_dropped():
         Plan("trace_gap", scores="true"),
         Plan("trace_gap", rounds=4),
         Plan("uncertainty", rounds=3),
-        Plan(scores="rounded", weight="agreement:0.7"),
+        Plan("trace_weighted", scores="rounded", agreement=0.7),
     ],
     ids=lambda plan: str(plan.facts()),
 )
@@ -211,35 +212,11 @@ def test_later_rounds_know_the_labels_of_earlier_ones():
     assert not np.array_equal(pairs[0][20:], pairs[1][20:])
 
 
-def test_without_a_weight_the_weighted_design_is_the_trace_design():
-    """At an agreement of one half the score says nothing, and every pair weighs the same."""
-    one = Split.of(task(), 2)
-    pool = plans.scored(one.pool(WIDTH), one.scores("true"))
-    settings = plans.settings_of(Plan(), np.random.default_rng(0))
-    pairs = gap_weights.weighted_pairs(pool, "agreement:0.5", budget=30, settings=settings)
-    best = choose_pairs(pool, budget=30, **settings)
-    problem = best.problem
-    phi = problem.at(problem.selection_information(pool.pair_ids(pairs))).objective
-    assert phi == pytest.approx(best.objective, rel=0.02)
-
-
-def test_weights_grow_with_the_gap_and_more_so_the_better_the_score():
-    gap = np.linspace(0.1, 3, 30)
-    assert gap_weights.weights_of(gap, "agreement:0.5") == pytest.approx(np.ones(30))
-    steep = [gap_weights.weights_of(gap, f"agreement:{a}") for a in (0.6, 0.75, 0.9, 1)]
-    for one in steep:
-        assert np.all(np.diff(one) > 0)
-        assert one.mean() == pytest.approx(1)
-    ratios = [one[-1] / one[0] for one in steep]
-    assert ratios == sorted(ratios)
-    assert steep[-1] == pytest.approx(gap_weights.weights_of(gap, "power:2"))
-
-
 @pytest.mark.parametrize("agreement", [0.55, 0.65, 0.8, 0.95])
 def test_the_derived_slope_is_the_limit_of_the_whole_one(agreement):
     gap = np.linspace(0.05, 3, 40)
     whole = theory.whole_slope(gap, agreement, share=1e-5)
-    limit = gap_weights.slope(gap, agreement)
+    limit = slope(gap, agreement)
     assert whole / whole[0] == pytest.approx(limit / limit[0], rel=1e-3)
 
 
@@ -254,7 +231,7 @@ def test_the_whole_slope_is_that_of_labels(share):
 def test_a_plan_chooses_what_the_product_chooses(strategy):
     """With no prompt held out, the pairs are those of `manage.py design_pairs`."""
     from pairselect.designs import bridge, solution
-    from pairselect.designs.models import Design
+    from pairselect.designs.models import PRIOR_SD, Design
     from tests.conftest import make_pool
     from tests.designs.conftest import give_features
 
@@ -268,8 +245,11 @@ def test_a_plan_chooses_what_the_product_chooses(strategy):
     everything = Split(whole, 0, np.zeros(0, dtype=np.int64), np.arange(48))
 
     design = Design(pool=pool, budget=16, strategy=strategy, seed=0, tolerance=plans.TOLERANCE)
-    ours = plans.choose(everything, Plan(strategy, scores="true"), 16, 0).pairs
-    at = bridge.pool_arrays(features, dimension=solution.dimension_for(design.budget))
+    design.prior_sd = PRIOR_SD
+    plan = replace(plans.DEFAULT, strategy=strategy, scores="true")
+    ours = plans.choose(everything, plan, 16, 0).pairs
+    dimension = solution.dimension_for(design.budget, design.prior_sd)
+    at = bridge.pool_arrays(features, dimension=dimension)
     at.candidates.scores = whole.score[at.candidates.rows]
     theirs, _ = solution.choose(design, at, [], np.random.default_rng(0))
     assert np.array_equal(ours, theirs.pairs)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
-from benchmarks.proof.plans import Plan
+from benchmarks.proof.plans import DEFAULT, Plan
 
 BUDGETS = (50, 100, 200, 400, 800, 1600)
 # The uniform curve that label ratios are read from; all pairs are added.
@@ -13,7 +14,7 @@ UNIFORM_BUDGETS = (25, 35, 50, 70, 100, 140, 200, 280, 400, 565, 800, 1130, 1600
 ROUNDS = 4
 FEW_BUDGETS = (100, 565)
 UNIFORM = Plan(strategy="uniform", draws=4)
-TRACE = Plan()
+PLAIN = Plan()
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ def noisy(correlation: float) -> str:
     return "true" if correlation >= 1 else f"noisy:{correlation:g}"
 
 
+NOISY = noisy(0.46)
 # Four rounds to 1,600 labels take longer than everything else together.
 ROUND_BUDGETS = (100, 200, 400, 800)
 SCORE_BUDGETS = (50, 100, 200, 400, 800)
@@ -36,52 +38,63 @@ SCORE_BUDGETS = (50, 100, 200, 400, 800)
 
 def main_plans(at_hand: Iterable[str]) -> dict[str, Named]:
     """Every strategy; those that look at scores, with every score at hand."""
+    sampled = designed(method="randomized", draws=3)
     found = {
         "uniform": Named("uniform", UNIFORM, UNIFORM_BUDGETS),
         "first_two": Named("first two", Plan("first_two")),
         "reference": Named("reference-weighted", Plan("reference_weighted", draws=2)),
         "k_center": Named("k-center", Plan("k_center")),
-        "d_optimal": Named("D-optimal", Plan("d_optimal", method="randomized", draws=2)),
+        "d_optimal": Named("D-optimal", designed("d_optimal", method="randomized", draws=2)),
         "vertex": Named("trace, vertex (the paper's)", Plan("trace_vertex", draws=2)),
-        "randomized": Named("trace, randomized", Plan(method="randomized", draws=3)),
-        "trace": Named("trace, exact (the default)", TRACE),
-        "share": Named(
-            "trace, randomized, 30% random", Plan(method="randomized", random_share=0.3, draws=3)
-        ),
+        "plain": Named("trace, exact, no prior", PLAIN),
+        "trace": Named("trace, exact (the default)", DEFAULT),
+        "randomized": Named("trace, randomized", sampled),
+        "share": Named("trace, randomized, 30% random", replace(sampled, random_share=0.3)),
         "uncertainty": Named("rounds, uncertainty", in_rounds("uncertainty"), ROUND_BUDGETS),
         "rounds": Named("rounds, trace", in_rounds("trace"), ROUND_BUDGETS),
         "rounds_gap": Named("rounds, trace_gap", in_rounds("trace_gap"), ROUND_BUDGETS),
     }
     scores = {"log_prob": "log-probability", **{name: name for name in at_hand}}
-    scores |= {noisy(0.46): "noisy truth", "true": "truth"}
+    scores |= {NOISY: "noisy truth", "true": "truth"}
     for score, said in scores.items():
         if score != "log_prob":
             found[f"max_gap:{score}"] = Named(f"max_gap, {said}", Plan("max_gap", scores=score))
-        plan = Plan("trace_gap", scores=score)
+        plan = designed("trace_gap", scores=score)
         found[f"trace_gap:{score}"] = Named(f"trace_gap, {said}", plan, SCORE_BUDGETS)
+        label = f"trace_weighted, {said}"
+        found[f"weighted:{score}"] = Named(label, weighted(score), SCORE_BUDGETS)
     return found
 
 
+def designed(strategy: str = "trace", **settings: Any) -> Plan:
+    """A plan with the product's prior."""
+    return replace(DEFAULT, strategy=strategy, **settings)
+
+
+def weighted(score: str, **settings: Any) -> Plan:
+    return designed("trace_weighted", scores=score, **settings)
+
+
 def in_rounds(strategy: str) -> Plan:
-    return Plan(strategy, rounds=ROUNDS)
+    return designed(strategy, rounds=ROUNDS)
 
 
 # The score's quality, by the correlation of its differences with those of a perfect one.
 CORRELATIONS = (1.0, 0.46, 0.2)
 KEEPS = (0.1, 0.2, 0.3, 0.5, 0.7)
-AGREEMENTS = (0.6, 0.75, 0.9)
+AGREEMENTS = (0.6, 0.75, 0.9, 1.0)
 
 
 def gap_plans(score: str) -> dict[str, Named]:
     """The score gap and the design: by a share that is kept, or by a weight for each pair."""
     found = {"max": Named("max_gap", Plan("max_gap", scores=score), FEW_BUDGETS)}
     for keep in KEEPS:
-        plan = Plan("trace_gap", method="randomized", scores=score, keep=keep, draws=2)
+        plan = designed("trace_gap", method="randomized", scores=score, keep=keep, draws=2)
         found[f"keep{keep:g}"] = Named(f"trace_gap, {keep:.0%} kept", plan, FEW_BUDGETS)
-    weights = {f"agreement:{a:g}": f"weighted, agreement {a:.0%}" for a in AGREEMENTS}
-    for weight, label in {**weights, "power:2": "weighted, γ²"}.items():
-        plan = Plan(method="randomized", scores=score, weight=weight, draws=2)
-        found[weight] = Named(label, plan, FEW_BUDGETS)
+    for agreement in AGREEMENTS:
+        plan = weighted(score, method="randomized", agreement=agreement, draws=2)
+        label = "trace_weighted, " + (f"{agreement:.0%} agree" if agreement < 1 else "γ²")
+        found[f"agreement:{agreement:g}"] = Named(label, plan, FEW_BUDGETS)
     return found
 
 
@@ -90,26 +103,30 @@ PRIORS = (1.0, 0.5, 0.3, 0.1)
 
 def prior_plans() -> dict[str, Named]:
     """The design with a prior on θ, by the standard deviation of a random pair's logit."""
-    found = {"uniform": GAP_BASE["uniform"], "trace": Named("trace, no prior", TRACE)}
+    found = {"uniform": GAP_BASE["uniform"], "trace": Named("trace, no prior", PLAIN)}
     for sd in PRIORS:
         found[f"trace:{sd:g}"] = Named(f"trace, prior {sd:g}", Plan(prior_sd=sd))
-    score = noisy(0.46)
-    found["gap"] = Named(
-        "trace_gap, noisy truth, no prior", Plan("trace_gap", scores=score), SCORE_BUDGETS
-    )
-    for sd in (1.0, 0.3):
-        plan = Plan("trace_gap", scores=score, prior_sd=sd)
-        label = f"trace_gap, noisy truth, prior {sd:g}"
-        found[f"gap:{sd:g}"] = Named(label, plan, SCORE_BUDGETS)
+    half = designed(dimension="half")
+    found["half"] = Named("trace, prior 0.5, half as many dimensions as labels", half)
+    fixed = replace(in_rounds("trace"), fit_prior_sd=DEFAULT.prior_sd)
+    found["rounds"] = Named("rounds, prior 0.5", in_rounds("trace"), ROUND_BUDGETS)
+    found["rounds:fixed"] = Named("rounds, prior 0.5 in their fits too", fixed, ROUND_BUDGETS)
+    for sd in (None, 1.0, 0.5, 0.3):
+        plan = Plan("trace_gap", scores=NOISY, prior_sd=sd)
+        label = f"trace_gap, noisy truth, {f'prior {sd:g}' if sd else 'no prior'}"
+        found[f"gap:{sd}"] = Named(label, plan, SCORE_BUDGETS)
+    found["max"] = Named("max_gap, noisy truth", Plan("max_gap", scores=NOISY), SCORE_BUDGETS)
+    label = "trace_weighted, noisy truth, prior 0.5"
+    found["weighted"] = Named(label, weighted(NOISY), SCORE_BUDGETS)
     return found
 
 
 GAP_BASE = {
     "uniform": Named("uniform", UNIFORM, UNIFORM_BUDGETS),
-    "trace": Named("trace", Plan(method="randomized", draws=2), FEW_BUDGETS),
+    "trace": Named("trace", designed(method="randomized", draws=2), FEW_BUDGETS),
 }
 
 FEATURE_PLANS = {
     "uniform": Named("uniform", UNIFORM, UNIFORM_BUDGETS),
-    "trace": Named("trace", replace(TRACE, method="randomized", draws=2), (100, 400, 1600)),
+    "trace": Named("trace", designed(method="randomized", draws=2), (100, 400, 1600)),
 }

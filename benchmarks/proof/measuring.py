@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from benchmarks.proof.learner import Learner
-from benchmarks.proof.plans import Plan, choose
+from benchmarks.proof.plans import DEFAULT, Plan, choose
 from benchmarks.proof.records import Cell, Results
 from benchmarks.proof.statistics import Curve
 from benchmarks.proof.task import Split, Task
@@ -69,7 +69,7 @@ class Bench:
         split = self.split(seed)
         pool = split.pool(self.learner.dimension)
         n = min(budget, pool.n_pairs)
-        receipt = seed < RECEIPTS and plan == Plan()
+        receipt = seed < RECEIPTS and plan == DEFAULT
         right, ties, worth, seconds = np.zeros(split.test.size), 0.0, None, 0.0
         draws = 1 if n == pool.n_pairs else plan.draws
         for draw in range(draws):

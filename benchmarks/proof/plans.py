@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.proof.gap_weights import weighted_pairs
 from benchmarks.proof.task import Split
 from pairselect.core import CandidatePool, Selection, budget_curve, choose_pairs, next_round
 from pairselect.core.arrays import FloatArray, IntArray
@@ -21,6 +20,8 @@ TOLERANCE = 0.01
 class Plan:
     """The options of `manage.py design_pairs`, and of `next_round` where there are rounds.
 
+    Its defaults are those of the core, which has no prior; the product's are `DEFAULT`.
+
     Attributes
     ----------
     scores : str
@@ -30,11 +31,11 @@ class Plan:
         Equal parts of the budget, each chosen in the knowledge of the labels before.
     first : str
         The strategy of the first round, which knows of no labels.
-    weight : str
-        Not empty: the trace design with each pair's information weighted by its gap; see
-        `gap_weights`.
-    dimension : int
-        Of the design's features; 0 for the product's own choice.
+    fit_prior_sd : float or None
+        Of the fits between rounds; None: by the evidence.
+    dimension : int or "half"
+        Of the design's features; 0 for the product's own choice, "half" for that of a design
+        without a prior, half the labels.
     draws : int
         Independent choices, averaged.
     """
@@ -48,14 +49,19 @@ class Plan:
     random_share: float = 0.0
     target: str = "samples"
     prior_sd: float | None = None
-    weight: str = ""
-    dimension: int = 0
+    fit_prior_sd: float | None = None
+    agreement: float = 0.75
+    dimension: int | Literal["half"] = 0
     draws: int = 1
 
     def facts(self) -> dict[str, Any]:
         """What differs from the defaults, for the records."""
         usual = asdict(Plan())
         return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+
+# As the product designs where nobody says otherwise.
+DEFAULT = Plan(prior_sd=0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +75,10 @@ def choose(split: Split, plan: Plan, budget: int, draw: int, *, receipt: bool = 
     rng = np.random.default_rng([3, split.seed, budget, draw])
     if plan.rounds > 1:
         return Chosen(in_rounds(split, plan, budget, rng), None)
-    pool = split.pool(plan.dimension or dimension_for(budget))
+    pool = split.pool(dimension_of(plan, budget))
     if plan.scores:
         pool = scored(pool, split.scores(plan.scores))
     settings = settings_of(plan, rng)
-    if plan.weight:
-        return Chosen(weighted_pairs(pool, plan.weight, budget=budget, settings=settings), None)
     selection = choose_pairs(pool, strategy=plan.strategy, budget=budget, **settings)
     return Chosen(selection.pairs, worth(selection, rng) if receipt else None)
 
@@ -83,34 +87,37 @@ def in_rounds(split: Split, plan: Plan, budget: int, rng: np.random.Generator) -
     """Pairs (budget, 2), a part a round; the first by a strategy that needs no labels."""
     sizes = np.diff(np.linspace(0, budget, plan.rounds + 1).round().astype(int)).tolist()
     settings = settings_of(plan, rng)
-    pool = split.pool(plan.dimension or dimension_for(sizes[0]))
+    pool = split.pool(dimension_of(plan, sizes[0]))
     pairs = choose_pairs(pool, strategy=plan.first, budget=sizes[0], **settings).pairs
     for size in sizes[1:]:
-        pool = split.pool(plan.dimension or dimension_for(size + len(pairs)))
+        pool = split.pool(dimension_of(plan, size + len(pairs)))
         step = next_round(
             pool,
             pairs,
             split.labels(pairs),
             budget=size,
             strategy=plan.strategy,
-            design_prior=plan.prior_sd is not None,
+            fit_prior_sd=plan.fit_prior_sd,
             **settings,
         )
         pairs = np.concatenate([pairs, step.selection.pairs])
     return pairs
 
 
-def dimension_for(labels: int) -> int:
-    """The product's own choice."""
-    from pairselect.designs.solution import dimension_for as of_product  # needs Django set up
+def dimension_of(plan: Plan, labels: int) -> int:
+    """The plan's, or the product's own choice."""
+    from pairselect.designs.solution import dimension_for  # needs Django set up
 
-    return of_product(labels)
+    if plan.dimension == "half":
+        return dimension_for(labels, None)
+    return plan.dimension or dimension_for(labels, plan.prior_sd)
 
 
 def settings_of(plan: Plan, rng: np.random.Generator) -> dict[str, Any]:
     return {
         "method": plan.method,
         "keep": plan.keep,
+        "agreement": plan.agreement,
         "random_share": plan.random_share,
         "target": plan.target,
         "prior_sd": plan.prior_sd,

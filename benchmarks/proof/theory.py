@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from scipy.special import ndtr
 
-from benchmarks.proof.gap_weights import slope, weighted_pairs
 from benchmarks.proof.plans import TOLERANCE
 from benchmarks.proof.tables import plain, table
 from benchmarks.synthetic.statistics import Estimate, mean_of
 from pairselect.core import CandidatePool, choose_pairs, fit_bradley_terry
 from pairselect.core.arrays import FloatArray, IntArray
+from pairselect.core.gap_weights import slope
 
 PROMPTS, SIZE, DIMENSION = 400, 4, 40
 SPECTRUM = 0.5  # coordinate k has standard deviation k^-SPECTRUM
@@ -121,15 +121,14 @@ def choices(pool: CandidatePool, seed: int) -> dict[str, IntArray]:
     rng = np.random.default_rng([8, seed])
     settings = {"method": "randomized", "target": "samples", "tolerance": TOLERANCE, "rng": rng}
 
-    def of(strategy: str, keep: float = 0.3) -> IntArray:
-        chosen = choose_pairs(pool, strategy=strategy, budget=BUDGET, keep=keep, **settings)
-        return chosen.pairs
+    def of(strategy: str, **more: float) -> IntArray:
+        return choose_pairs(pool, strategy=strategy, budget=BUDGET, **settings, **more).pairs
 
     found = {"uniform": of("uniform"), "trace": of("trace"), "max_gap": of("max_gap")}
-    found |= {f"trace_gap, {keep:.0%} kept": of("trace_gap", keep) for keep in KEEPS}
-    for weight in (*(f"agreement:{a:g}" for a in AGREEMENTS), "power:2"):
-        name = f"weighted, {weight.replace(':', ' ').replace('power 2', 'γ²')}"
-        found[name] = weighted_pairs(pool, weight, budget=BUDGET, settings=settings)
+    found |= {f"trace_gap, {keep:.0%} kept": of("trace_gap", keep=keep) for keep in KEEPS}
+    for agreement in (*AGREEMENTS, 1.0):
+        name = "trace_weighted, " + (f"{agreement:.0%} agree" if agreement < 1 else "γ²")
+        found[name] = of("trace_weighted", agreement=agreement)
     return found
 
 

@@ -118,7 +118,7 @@ def choose_in_rounds(
             labels,
             budget=size,
             prior_sd=instance.prior_sd,
-            design_prior=True,
+            fit_prior_sd=instance.prior_sd,
             target=instance.train.target(fit.rewards.reshape(instance.train.reward.shape)),
             method="randomized",
             tolerance=TOLERANCE,

@@ -108,8 +108,8 @@ def near_duplicates(
 
 def _mean_square(pool: CandidatePool) -> float:
     """Mean ‖g_e‖² over the candidate pairs, whatever information their labels carry."""
-    if pool.rewards is not None:
-        pool = pool.without_rewards()
+    if pool.rewards is not None or pool.weights is not None:
+        pool = pool.unweighted()
     return float(np.trace(pool.uniform_information))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairselect.core.arrays import Cap, FloatArray, IntArray, information_factor, union
+from pairselect.core.arrays import Cap, FloatArray, IntArray, union
 from pairselect.core.blocks import Block
 from pairselect.core.pool import CandidatePool
 
@@ -31,7 +31,7 @@ def largest_pairs(
     Parameters
     ----------
     pool : CandidatePool
-        With rewards, every d_e is multiplied by 4σ′ of the pair's logit.
+        With rewards or weights, every d_e is multiplied by the pair's factor.
     projection : (d, r) array
         P = M⁻¹R with R Rᵀ = W, so that d_e = g_eᵀ M⁻¹ W M⁻¹ g_e.
     count : int
@@ -67,8 +67,9 @@ def largest_pairs(
     for block in pool.blocks:
         for chunk in block.chunks(projection.shape[1]):
             d = _sensitivities(features[chunk.rows], projection, chunk)
-            if pool.rewards is not None:
-                d *= information_factor(chunk.logits(pool.rewards))
+            factor = pool.factors_of(chunk)
+            if factor is not None:
+                d *= factor
             if offset is not None:
                 d -= (offset[chunk.prompts, None] / scale**2).astype(d.dtype)
             first, last = np.searchsorted(barred, [chunk.first_pair, chunk.first_pair + d.size])

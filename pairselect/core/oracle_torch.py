@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pairselect.core.arrays import Cap, FloatArray, IntArray, information_factor
+from pairselect.core.arrays import Cap, FloatArray, IntArray
 from pairselect.core.blocks import Block
 from pairselect.core.pool import CandidatePool
 
@@ -34,8 +34,8 @@ def largest_pairs(
         left, right = (torch.from_numpy(side).to(device) for side in block.corners)
         for chunk in block.chunks(projection.shape[1], CHUNK_ENTRIES):
             d = projected.sensitivities(chunk, left, right)
-            if pool.rewards is not None:
-                factor = information_factor(chunk.logits(pool.rewards))
+            factor = pool.factors_of(chunk)
+            if factor is not None:
                 d *= torch.from_numpy(factor).to(device, dtype)
             if offset is not None:
                 shift = offset[chunk.prompts, None] / projected.scale**2

@@ -109,6 +109,7 @@ class CandidatePool:
         self.log_probs = self._known(log_probs, "log_probs")
         self.scores = self._known(scores, "scores")
         self.rewards = self._known(rewards, "rewards")
+        self.weights: FloatArray | None = None
         self._set_barred(text_id, excluded)
 
         # Below this, differences between features are rounding of the features themselves.
@@ -173,13 +174,29 @@ class CandidatePool:
         return self.centred[sides[:, 0]] - self.centred[sides[:, 1]]
 
     def information_vectors(self, ids: IntArray) -> FloatArray:
-        """√(4σ′(r̂_a − r̂_b)) · g_e of each pair id (n,), shape (n, d); g_e without rewards."""
+        """√factor · g_e of each pair id (n,), shape (n, d); see `factors_of`."""
         g = self.differences(ids)
         if self.rewards is not None:
             sides = self.sides(ids)
             logit = self.rewards[sides[:, 0]] - self.rewards[sides[:, 1]]
             g *= np.sqrt(information_factor(logit))[:, None]
+        if self.weights is not None:
+            g *= np.sqrt(self.weights[ids])[:, None]
         return g
+
+    def factors_of(self, chunk: blocks.Block) -> FloatArray | None:
+        """What multiplies g gᵀ in a label's information, (prompts, pairs); None where it is 1.
+
+        4σ′ of the logit with rewards, times the pair's weight with weights.
+        """
+        factor = None
+        if self.rewards is not None:
+            factor = information_factor(chunk.logits(self.rewards))
+        if self.weights is not None:
+            last = chunk.first_pair + chunk.n_prompts * chunk.pairs_per_prompt
+            weight = self.weights[chunk.first_pair : last].reshape(chunk.n_prompts, -1)
+            factor = weight if factor is None else factor * weight
+        return factor
 
     def score_gaps(self, ids: IntArray) -> FloatArray:
         """|score of a − score of b| of each pair id (n,); the pool must have scores."""
@@ -195,11 +212,28 @@ class CandidatePool:
         other._bar(union(self.barred, ids))
         return other
 
-    def without_rewards(self) -> CandidatePool:
-        """The same pool, where every label carries as much as at logit 0; it shares the arrays."""
+    def weighted(self, weights: FloatArray) -> CandidatePool:
+        """The same pool, where a label on the e-th candidate tells w_e ≥ 0 times as much.
+
+        Parameters
+        ----------
+        weights : (n_pairs,) array
+            In the order of `candidate_ids`. A weight that the pool has already is multiplied.
+        """
         other = copy(self)
         other.__dict__.pop("uniform_information", None)
-        other.rewards = None
+        last = self.blocks[-1]
+        every = np.zeros(last.first_pair + last.n_prompts * last.pairs_per_prompt)
+        ids = self.candidate_ids()
+        every[ids] = weights if self.weights is None else weights * self.weights[ids]
+        other.weights = every
+        return other
+
+    def unweighted(self) -> CandidatePool:
+        """The same pool, where every label tells as much as at logit 0; it shares the arrays."""
+        other = copy(self)
+        other.__dict__.pop("uniform_information", None)
+        other.rewards = other.weights = None
         return other
 
     def restricted_to(self, ids: IntArray) -> CandidatePool:
@@ -218,7 +252,7 @@ class CandidatePool:
     # --- sums over the pool -----------------------------------------------------------------
 
     def information(self, ids: IntArray, weights: FloatArray) -> FloatArray:
-        """Σ_e w_e g_e g_eᵀ (d, d) over distinct pairs given by id; with rewards, times 4σ′.
+        """Σ_e w_e g_e g_eᵀ (d, d) over distinct pairs given by id, times what `factors_of` has.
 
         Many pairs go by the Laplacian of their weighted comparison graph, Σ_x Φ_xᵀ L_x Φ_x, which
         costs a prompt K rows instead of up to K²/2.
@@ -247,9 +281,9 @@ class CandidatePool:
                     continue
                 prompt, pair = np.divmod(ids[first:last] - chunk.first_pair, block.pairs_per_prompt)
                 i, j, w = left[pair], right[pair], weights[first:last]
-                if self.rewards is not None:
-                    reward = self.rewards[chunk.rows].reshape(chunk.n_prompts, -1)
-                    w = w * information_factor(reward[prompt, i] - reward[prompt, j])
+                factor = self.factors_of(chunk)
+                if factor is not None:
+                    w = w * factor[prompt, pair]
                 graph = np.zeros((chunk.n_prompts, block.size, block.size))
                 graph[prompt, i, j] = graph[prompt, j, i] = w
                 x = self.centred[chunk.rows]
@@ -271,12 +305,12 @@ class CandidatePool:
         """Information (d, d) when each candidate pair of prompt x has weight w_x.
 
         All K(K−1)/2 pairs of a prompt sum to K Σ_k (φ_k − φ̄)(φ_k − φ̄)ᵀ (the Laplacian of the
-        complete graph). Where some are no candidates, or pairs differ by their rewards, the
+        complete graph). Where some are no candidates, or pairs differ by their factors, the
         candidates are summed themselves: taking the others off again would lose all digits to
         an excluded outlier.
         """
         whole = self.pairs_per_prompt == self.sizes * (self.sizes - 1) // 2
-        if self.rewards is not None:
+        if self.rewards is not None or self.weights is not None:
             whole = np.zeros_like(whole)
         total = self.scatter(np.where(whole, weight * self.sizes, 0.0))
         if np.all(whole):

@@ -13,7 +13,7 @@ from pairselect.core.arrays import DesignError
 from pairselect.core.bradley_terry import BradleyTerryFit, fit_bradley_terry
 from pairselect.core.pool import CandidatePool
 from pairselect.core.selection import Selection
-from pairselect.core.strategies import choose_pairs
+from pairselect.core.strategies import STRATEGIES, choose_pairs
 
 SCORES = ("pool", "fitted")
 
@@ -42,8 +42,7 @@ def next_round(
     strategy: str = "trace",
     scores: str = "fitted",
     target: str | npt.ArrayLike = "samples",
-    prior_sd: float | None = None,
-    design_prior: bool = False,
+    fit_prior_sd: float | None = None,
     excluded: npt.ArrayLike | None = None,
     **settings: Any,
 ) -> Round:
@@ -66,19 +65,18 @@ def next_round(
     strategy : str
         A key of `STRATEGIES`.
     scores : {"fitted", "pool"}
-        Whose gaps the strategies that need scores look at: those of r̂, or the pool's own.
+        Whose gaps the strategies that need scores look at: those of r̂, or the pool's own. One
+        whose scores must come from elsewhere looks at the pool's own in any case.
     target : {"samples", "policy", "fitted"} or (d, d) array
         W. ``"fitted"`` refreshes it at r̂: see `target_information`.
-    prior_sd : float, optional
+    fit_prior_sd : float, optional
         Of the fit; by default the evidence chooses it.
-    design_prior : bool
-        Whether the fit's prior counts as information in the design too, as `prior_sd` does in
-        `solve_trace_design`: up to the ridge, M is then, times n/4, the precision
-        of the posterior.
     excluded : (k, 2) integers, optional
         Further pairs that may not be chosen, such as those that wait for their label.
     **settings
-        The other arguments of `choose_pairs`: method, rng, keep, random_share and so on.
+        The other arguments of `choose_pairs`: method, rng, keep, random_share and so on. With
+        `prior_sd` that of the fit, M is up to the ridge, times n/4, the precision of the
+        posterior.
 
     Returns
     -------
@@ -97,23 +95,21 @@ def next_round(
     """
     if scores not in SCORES:
         raise DesignError(f'scores must be "fitted" or "pool"; got "{scores}".')
-    fit = fit_bradley_terry(pool, pairs, preferred, prior_sd=prior_sd)
+    fit = fit_bradley_terry(pool, pairs, preferred, prior_sd=fit_prior_sd)
     taken = [pool.pair_ids(pairs)]
     if excluded is not None:
         taken.append(pool.pair_ids(excluded))
     rest = copy(pool.without(np.unique(np.concatenate(taken))))
     rest.rewards = fit.rewards[pool.rows]
-    if scores == "fitted":
+    known = STRATEGIES.get(strategy)
+    if scores == "fitted" and not (known and known.outside):
         rest.scores = rest.rewards
-    held = fit.information
-    if design_prior:
-        held = held + 4 / fit.prior_variance * np.eye(pool.dimension)
     selection = choose_pairs(
         rest,
         budget=budget,
         strategy=strategy,
         target=target,
-        prior_information=held / budget,
+        prior_information=fit.information / budget,
         **settings,
     )
     return Round(fit, selection)

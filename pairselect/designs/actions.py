@@ -76,7 +76,8 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
         raise JobError(
             f"The pool “{design.pool}” has no {design.feature_kind} features yet: extract them."
         )
-    if "scores" in STRATEGIES[design.strategy].needs and design.after is None:
+    strategy = STRATEGIES[design.strategy]
+    if "scores" in strategy.needs and (design.after is None or strategy.outside):
         # Asked for while the pool was still being made, it takes the scores that came with it.
         design.score_set = design.score_set or finished_scores(design.pool).first()
     started = time.monotonic()

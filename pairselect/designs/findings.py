@@ -37,7 +37,7 @@ def findings(design: Design) -> list[Finding]:
         _prompts(facts),
     ]
     if facts["fit"] is not None:
-        found = [*_fit(facts["fit"], is_set=design.prior_sd is not None), *found]
+        found = [*_fit(facts["fit"]), *found]
     return found
 
 
@@ -132,7 +132,7 @@ def _prompts(facts: Diagnostics) -> Finding:
     return Finding(gettext("Prompts"), value, hint, advice)
 
 
-def _fit(fit: FitFacts, *, is_set: bool) -> Iterator[Finding]:
+def _fit(fit: FitFacts) -> Iterator[Finding]:
     hint = gettext("each on a pair of its own")
     if fit["labels"] > fit["pairs"]:
         hint = ngettext("on %(number)s pair", "on %(number)s pairs", fit["pairs"])
@@ -150,10 +150,8 @@ def _fit(fit: FitFacts, *, is_set: bool) -> Iterator[Finding]:
         advice = gettext("The fit has not converged: take it with caution.")
     yield Finding(gettext("Fitted reward agrees"), accuracy, hint, advice)
     hint = gettext("standard deviation of a random pair’s logit, chosen by the evidence")
-    if is_set:
-        hint = gettext("standard deviation of a random pair’s logit, as set")
     advice = ""
-    if not is_set and fit["prior_sd"] <= HARDLY_SEEN:
+    if fit["prior_sd"] <= HARDLY_SEEN:
         advice = gettext(
             "The features hardly see what these labels judge: scores fitted to them are little but "
             "chance. Prefer trace to trace gap, or try other features."

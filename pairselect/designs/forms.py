@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from pairselect.core import STRATEGIES
 from pairselect.designs.budgeting import MOST
 from pairselect.designs.grouping import GroupedForm
-from pairselect.designs.models import Design
+from pairselect.designs.models import PRIOR_SD, Design
 from pairselect.designs.queries import choosable_pairs, choosable_pools
 from pairselect.pools.models import Pool, ScoreSet
 from pairselect.pools.queries import (
@@ -77,6 +77,18 @@ class DesignForm(GroupedForm):
         label=_("Pairs that trace gap keeps, %"),
         help_text=_("Those whose scores differ most."),
     )
+    agreement = forms.FloatField(
+        min_value=50,
+        max_value=100,
+        required=False,
+        initial=75,
+        # xgettext:no-python-format
+        label=_("Labels that follow the scores, %"),
+        help_text=_(
+            "How often people prefer the answer with the higher score, as trace weighted takes it: "
+            "the more often, the more it prefers pairs whose scores differ."
+        ),
+    )
     scores = forms.CharField(
         max_length=100,
         required=False,
@@ -110,7 +122,9 @@ class DesignForm(GroupedForm):
         max_value=4096,
         required=False,
         label=_("Feature dimensions, at most"),
-        help_text=_("Empty: half the labels of all rounds, 4 to 128."),
+        help_text=_(
+            "Empty: 128; without an expected strength of preference half the labels of all rounds."
+        ),
     )
     ridge = forms.FloatField(
         min_value=1e-9,
@@ -128,13 +142,14 @@ class DesignForm(GroupedForm):
         min_value=1e-3,
         max_value=1e3,
         required=False,
+        initial=PRIOR_SD,
         label=_("Expected strength of preference"),
-        # E σ(|u|) with u ~ N(0, s²) is 0.675 at s = 1, 0.778 at 2.
+        # E σ(|u|) with u ~ N(0, s²) is 0.595 at s = ½, 0.675 at 1, 0.778 at 2.
         # xgettext:no-python-format
         help_text=_(
-            "Standard deviation of a random pair’s logit. 1: people prefer the better of two "
-            "random completions 67% of the time; 2: 78%. With it, the design leaves alone what so "
-            "few labels cannot settle. Empty: the ridge alone."
+            "Standard deviation of a random pair’s logit, as far as the features see it. 0.5: "
+            "the better of two random completions is preferred 60% of the time; 1: 67%. The "
+            "design leaves alone what so few labels cannot settle. Empty: the ridge alone."
         ),
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
@@ -157,7 +172,7 @@ class DesignForm(GroupedForm):
             assert isinstance(choice, forms.ModelChoiceField)
             choice.queryset = choosable_pools()
         else:
-            del self.fields["pool"], self.fields["scores"]
+            del self.fields["pool"]
         target = self.fields["target"]
         assert isinstance(target, forms.ChoiceField)
         target.choices = [
@@ -191,6 +206,9 @@ class DesignForm(GroupedForm):
 
     def clean_keep(self) -> float:
         return self._or_usual("keep") / 100
+
+    def clean_agreement(self) -> float:
+        return self._or_usual("agreement") / 100
 
     def clean_ridge(self) -> float:
         return self._or_usual("ridge")
@@ -226,8 +244,10 @@ class DesignForm(GroupedForm):
 
     def _check_scores(self, pool: Pool, strategy: str | None, name: str) -> ScoreSet | None:
         """The scores that the strategy will look at, if it needs any."""
-        if self.after is not None or not strategy or "scores" not in STRATEGIES[strategy].needs:
+        if not strategy or "scores" not in STRATEGIES[strategy].needs:
             return None
+        if self.after is not None and not STRATEGIES[strategy].outside:
+            return None  # they are fitted to the labels
         found = list(finished_scores(pool))
         named = next((one for one in found if one.name == name), None) if name else None
         if name and named is None:
@@ -284,5 +304,6 @@ def settings_of(design: Design) -> dict[str, Any]:
     return values | {
         "random_share": round(100 * design.random_share, 6),
         "keep": round(100 * design.keep, 6),
+        "agreement": round(100 * design.agreement, 6),
         "scores": design.score_set.name if design.score_set else None,
     }

@@ -11,7 +11,7 @@ from pairselect.core import STRATEGIES, Strategy
 from pairselect.designs.budgeting import BUDGET_FIELDS, BudgetForm
 
 MAIN = ("pool", "name")
-COMMON = ("trace", "trace_gap", "uniform")  # the other strategies are for comparison
+COMMON = ("trace", "trace_weighted", "uniform")  # the other strategies are for comparison
 
 
 @dataclass(frozen=True)

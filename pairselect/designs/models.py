@@ -15,6 +15,11 @@ STATUS_TITLES = {
 }
 
 
+# What is expected of a random pair's logit where nobody says otherwise: its standard deviation.
+# docs/proof has what it was chosen by.
+PRIOR_SD = 0.5
+
+
 class Design(models.Model):
     """Which pairs of a pool to label: what was asked for, and the receipt of what came out."""
 
@@ -45,6 +50,9 @@ class Design(models.Model):
     tolerance = models.FloatField(default=0.003)
     target = models.CharField(max_length=10, choices=Target.choices, default=Target.SAMPLES)
     keep = models.FloatField(default=0.3, help_text="share of the pairs that a gap lets through")
+    agreement = models.FloatField(
+        default=0.75, help_text="share of the labels that follow the scores, where they weigh pairs"
+    )
     random_share = models.FloatField(default=0.0, help_text="share of the budget, as a control")
     seed = models.PositiveBigIntegerField(default=0)
     after = models.ForeignKey(

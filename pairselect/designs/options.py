@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from pairselect.core import STRATEGIES
 from pairselect.designs.budgeting import PRICED_BY
 from pairselect.designs.forms import DesignForm
-from pairselect.designs.models import Design
+from pairselect.designs.models import PRIOR_SD, Design
 from pairselect.designs.words import count, receipt
 from pairselect.jobs.terminal import first_error
 from pairselect.pools.queries import DEFAULT_FEATURES, FEATURE_KINDS
@@ -42,6 +42,11 @@ def add_choice_options(parser: CommandParser) -> None:
     parser.add_argument(
         "--keep", metavar="PERCENT", help="of the pairs, those that trace_gap looks at; else 30"
     )
+    parser.add_argument(
+        "--agreement",
+        metavar="PERCENT",
+        help="of the labels, those that follow the scores, as trace_weighted takes it; else 75",
+    )
     parser.add_argument("--scores", default="", help="which of the pool's, by name")
     parser.add_argument("--max-per-prompt", type=int)
     parser.add_argument("--method", default="exact", choices=Design.Method.values)
@@ -56,8 +61,18 @@ def add_choice_options(parser: CommandParser) -> None:
     )
     parser.add_argument("--dimension", type=int, help="of the features, at most")
     parser.add_argument("--ridge", help="relative to the pool; else 0.001")
-    parser.add_argument("--prior-sd", help="expected standard deviation of a random pair's logit")
+    parser.add_argument(
+        "--prior-sd",
+        type=_or_none,
+        default=PRIOR_SD,
+        metavar="NUMBER",
+        help=f"expected standard deviation of a random pair's logit, else {PRIOR_SD:g}; or none",
+    )
     parser.add_argument("--seed", type=int, default=0)
+
+
+def _or_none(value: str) -> str:
+    return "" if value == "none" else value
 
 
 def checked(form: DesignForm) -> dict[str, Any]:

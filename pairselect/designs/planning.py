@@ -51,8 +51,7 @@ def ask_plan(
     score_set, features, scores = settings.pop("score_set", None), None, None
     if pool.completed_at is not None:
         features = finished_features(pool, settings["feature_kind"])
-        if after is None:
-            scores = finished_scores(pool).first()  # what the other strategies look at
+        scores = finished_scores(pool).first()  # what the other strategies look at
     asked = settings | {
         "after_id": after.pk if after else None,
         "score_set_id": score_set.pk if score_set else None,
@@ -110,7 +109,7 @@ def plan_design(plan_id: int, progress: JobProgress) -> None:
         raise JobError(
             f"The pool “{plan.pool}” has no {design.feature_kind} features yet: extract them."
         )
-    if design.score_set is None and design.after is None:
+    if design.score_set is None:
         design.score_set = finished_scores(plan.pool).first()  # for the others that look at some
     labels: list[Label] = [(first, second, kept) for first, second, kept in plan.asked["labels"]]
     try:

@@ -57,13 +57,14 @@ class Solution:
         return max(self.selection.objective / best - 1, 0.0)
 
 
-def dimension_for(labels: int) -> int:
-    """Half the labels, 4 to 128.
+def dimension_for(labels: int, prior_sd: float | None) -> int:
+    """128; without a prior half the labels, 4 to 128.
 
     n pairs say nothing of d > n directions: Φ is then the ridge's alone, and no choice of pairs
-    is near the bound. Two labels a direction leave the design something to choose.
+    is near the bound. Two labels a direction leave the design something to choose. With a prior
+    there is something to choose in any case.
     """
-    return min(max(labels // 2, 4), MOST_DIMENSIONS)
+    return MOST_DIMENSIONS if prior_sd else min(max(labels // 2, 4), MOST_DIMENSIONS)
 
 
 def solve(
@@ -84,7 +85,8 @@ def solve(
     """
     progress.report(0, steps, "reading the pool")
     rng = np.random.default_rng(design.seed)
-    dimension = design.dimension or dimension_for(design.budget + len(labels))
+    known = design.budget + len(labels)
+    dimension = design.dimension or dimension_for(known, design.prior_sd)
     arrays = pool_arrays(
         features, dimension=dimension, after=design.after, score_set=design.score_set
     )
@@ -134,14 +136,13 @@ def choose(
         "method": design.method,
         "rng": rng,
         "keep": design.keep,
+        "agreement": design.agreement,
         "random_share": design.random_share,
     }
     if not labels:
         return choose_pairs(arrays.candidates, **settings), None
     pairs, preferred = known_arrays(labels, arrays)
-    found = next_round(
-        arrays.candidates, pairs, preferred, design_prior=design.prior_sd is not None, **settings
-    )
+    found = next_round(arrays.candidates, pairs, preferred, **settings)
     return found.selection, describe_fit(found.fit, pairs, preferred)
 
 

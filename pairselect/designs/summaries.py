@@ -26,6 +26,7 @@ class DesignSummary(TypedDict):
     prior_sd: float | None
     random_share: float  # of the budget
     keep: float  # share of the pairs that a gap lets through
+    agreement: float  # share of the labels that follow the scores, where they weigh pairs
     scores: str  # their name; empty where the strategy looks at none
     seed: int
     objective: float | None  # Φ of the chosen pairs; smaller is better
@@ -96,6 +97,7 @@ def design_summary(design: Design) -> DesignSummary:
         prior_sd=design.prior_sd,
         random_share=design.random_share,
         keep=design.keep,
+        agreement=design.agreement,
         scores=design.score_set.name if design.score_set else "",
         seed=design.seed,
         objective=design.objective,

@@ -10,6 +10,7 @@ from pairselect.pools.words import localised, whole
 CORE_SAYS = (
     gettext_noop("The pairs whose labels tell most about the policy: the trace design."),
     gettext_noop("The trace design among the pairs whose scores differ most."),
+    gettext_noop("The trace design with each pair weighed by how far its scores differ."),
     gettext_noop("The paper's design: uncapped, then sampled."),
     gettext_noop("The pairs that tell most about the parameters: log det."),
     gettext_noop("Pairs at random, as a control."),

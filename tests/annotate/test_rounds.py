@@ -17,7 +17,7 @@ from pairselect.designs.models import Design, KnownLabel
 from pairselect.jobs.models import Job
 from pairselect.pools.models import FeatureSet, Pool
 from tests.conftest import NoProgress, People, give, make_pool, run_queued_jobs
-from tests.designs.conftest import design, give_features
+from tests.designs.conftest import design, give_features, give_scores
 
 SETTINGS = {
     "budget": 10, "strategy": "trace_gap", "method": "exact", "feature_kind": "mean_middle",
@@ -127,7 +127,7 @@ def test_the_next_round_leaves_out_what_is_queued(labelled: Campaign) -> None:
     out = StringIO()
     call_command("next_round", "first", "--name=second", "--budget=10", stdout=out)
     second = Design.objects.get(name="second")
-    assert second.strategy == "trace_gap"  # on the fitted reward: the pool has no scores
+    assert (second.strategy, second.prior_sd) == ("trace", 0.5)
     assert second.candidate_count == 100 - 20
     before = set(labelled.design.pairs.values_list("first_id", "second_id"))
     chosen = set(second.pairs.values_list("first_id", "second_id"))
@@ -139,6 +139,20 @@ def test_the_next_round_leaves_out_what_is_queued(labelled: Campaign) -> None:
     assert -0.7 < fit["log_likelihood"] < 0
     assert fit["prior_sd"] > 0
     assert "10 pairs of “pool”. Beside the 10 labels that you have, 10 more are" in out.getvalue()
+
+
+def test_a_round_weighs_pairs_by_the_scores_of_the_pool_and_not_by_fitted_ones(
+    labelled: Campaign,
+) -> None:
+    weighed = ("next_round", "first", "--budget=10", "--strategy=trace_weighted")
+    with pytest.raises(CommandError, match="this pool has none: score it"):
+        call_command(*weighed, "--name=none")
+    scores = give_scores(labelled.design.pool)
+    call_command(*weighed, "--name=weighed", "--agreement=90")
+    call_command(*weighed[:3], "--strategy=trace_gap", "--name=fitted")
+    found = {one.name: one for one in Design.objects.filter(after=labelled.design)}
+    assert (found["weighed"].score_set, found["weighed"].agreement) == (scores, 0.9)
+    assert found["fitted"].score_set is None
 
 
 def test_a_third_round_leaves_out_both_before(labelled: Campaign, people: People) -> None:

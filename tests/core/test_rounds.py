@@ -48,7 +48,7 @@ def test_information_of_one_label_by_hand():
     x = np.array([0.0, 1.0, 3.0, 0.0, 2.0])
     pool = CandidatePool(x[:, None], [0, 0, 0, 1, 1])
     n, prior_sd, ridge = 2, 1.5, 0.01
-    round_ = next_round(pool, [[2, 0]], [1.0], budget=n, ridge=ridge, prior_sd=prior_sd)
+    round_ = next_round(pool, [[2, 0]], [1.0], budget=n, ridge=ridge, fit_prior_sd=prior_sd)
 
     tau2 = prior_sd**2 / np.mean([1.0, 9.0, 4.0, 4.0])  # over all pairs
     theta = brentq(lambda t: 3 * sigmoid(-3 * t) - t / tau2, 0, 10)
@@ -146,7 +146,7 @@ def test_a_label_that_carries_nothing_leaves_the_plain_design(rng, strategy):
         budget=9,
         strategy=strategy,
         scores="pool",
-        prior_sd=1.0,
+        fit_prior_sd=1.0,
         rng=np.random.default_rng(2),
     )
     plain = choose_pairs(
@@ -229,7 +229,7 @@ def test_bound_of_a_round_holds_for_the_best_design_with_rewards(seed, cap):
     pool = CandidatePool(x, prompt)
     pairs = rng.permutation(every_pair(prompt))[:30]
     y = (rng.random(30) < sigmoid(x[pairs[:, 0], 0] - x[pairs[:, 1], 0])).astype(float)
-    found = next_round(pool, pairs, y, budget=8, max_per_prompt=cap, prior_sd=2.0)
+    found = next_round(pool, pairs, y, budget=8, max_per_prompt=cap, fit_prior_sd=2.0)
     problem = found.selection.problem
     best = solve_trace_design(
         problem.pool,
@@ -270,15 +270,28 @@ def test_rounds_learn(rng):
     assert away @ np.linalg.solve(fit.covariance, away) < 4 + 4 * np.sqrt(8)  # χ² of 4, 4σ
 
 
-def test_the_prior_of_the_fit_counts_in_the_design_if_asked(rng):
-    """As `prior_sd` does without labels, where no reward has changed what a pair tells."""
+def test_a_prior_of_the_design_counts_as_it_does_without_labels(rng):
+    """Where no reward has changed what a pair tells."""
     pool = make_ragged(rng)
     pairs, ties = pool.pair_rows(np.arange(2)), [0.5, 0.5]  # ties: the fit is 0
-    settings = {"budget": 6, "prior_sd": 0.5}
     plain, known = (
-        next_round(pool, pairs, ties, design_prior=counts, **settings).selection.problem
-        for counts in (False, True)
+        next_round(pool, pairs, ties, budget=6, prior_sd=sd).selection.problem for sd in (None, 0.5)
     )
     added = known.base_information - plain.base_information
     alone = [trace_problem(pool, budget=6, prior_sd=sd).base_information for sd in (0.5, None)]
     np.testing.assert_allclose(added, alone[0] - alone[1], atol=1e-12)
+
+
+def test_weights_never_go_by_scores_fitted_to_the_labels(rng):
+    """A gap that the fit knows of is in 4σ′ already."""
+    x, prompt = rng.standard_normal((40, 3)), np.repeat(np.arange(8), 5)
+    label = ([[0, 1]], [1.0])
+    request = {"budget": 6, "strategy": "trace_weighted", "agreement": 1.0}
+    pool = CandidatePool(x, prompt, scores=x[:, 1])
+    found, same = (
+        next_round(pool, *label, scores=scores, **request).selection.pairs
+        for scores in ("fitted", "pool")
+    )
+    np.testing.assert_array_equal(found, same)
+    with pytest.raises(DesignError, match="needs scores"):
+        next_round(CandidatePool(x, prompt), *label, **request)

@@ -35,6 +35,7 @@ def test_registered_names():
         "trace",
         "trace_gap",
         "trace_vertex",
+        "trace_weighted",
         "uncertainty",
         "uniform",
     ]

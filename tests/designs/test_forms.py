@@ -7,7 +7,7 @@ from django.core.management import CommandError
 from pairselect.core import STRATEGIES
 from pairselect.designs.bridge import pool_arrays
 from pairselect.designs.forms import DesignForm, settings_of
-from pairselect.designs.models import Design
+from pairselect.designs.models import PRIOR_SD, Design
 from pairselect.designs.queries import choosable_pairs, choosable_pools
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, FeatureSet, Pool, Score, ScoreSet
@@ -150,6 +150,8 @@ def test_shares_are_in_percent_here_and_fractions_there(pool: Pool) -> None:
     assert (found.random_share, found.keep, found.ridge) == (0.25, 0.4, 0.01)
     assert settings_of(found)["random_share"] == 25
     assert settings_of(found)["keep"] == 40
+    weighed = design("--strategy=trace_weighted", "--agreement=80", name="weighed")
+    assert (weighed.agreement, settings_of(weighed)["agreement"]) == (0.8, 80)
 
 
 def test_what_is_left_out_is_the_usual(pool: Pool) -> None:
@@ -157,15 +159,16 @@ def test_what_is_left_out_is_the_usual(pool: Pool) -> None:
     assert found.is_valid()
     usual = {
         "method": "exact", "target": "samples", "feature_kind": "mean_middle", "ridge": 0.001,
-        "keep": 0.3, "random_share": 0.0, "seed": 0, "dimension": None, "max_per_prompt": None,
-        "prior_sd": None,
+        "keep": 0.3, "agreement": 0.75, "random_share": 0.0, "seed": 0, "dimension": None,
+        "max_per_prompt": None, "prior_sd": None,
     }  # fmt: skip
     assert {name: found.cleaned_data[name] for name in usual} == usual
 
 
 def test_the_expected_strength_of_preference_reaches_the_design(pool: Pool) -> None:
-    plain, weak = design(name="plain"), design("--prior-sd=0.1", name="weak")
-    assert (plain.prior_sd, weak.prior_sd) == (None, 0.1)
+    usual, weak = design(name="usual"), design("--prior-sd=0.1", name="weak")
+    plain = design("--prior-sd=none", name="plain")
+    assert (usual.prior_sd, weak.prior_sd, plain.prior_sd) == (PRIOR_SD, 0.1, None)
     assert settings_of(weak)["prior_sd"] == 0.1
     assert plain.objective is not None
     assert weak.objective is not None
@@ -178,6 +181,7 @@ def test_the_expected_strength_of_preference_reaches_the_design(pool: Pool) -> N
         ("--prior-sd=0", "--prior-sd"),
         ("--random-share=101", "--random-share"),
         ("--keep=0", "--keep"),
+        ("--agreement=49", "--agreement"),
         ("--ridge=0", "--ridge"),
         ("--ridge=lots", "--ridge"),
         ("--target=fitted", "--target"),

@@ -127,7 +127,9 @@ def test_random_pairs_are_called_the_control(pool: Pool) -> None:
 @pytest.mark.parametrize("budget", [1, 2])
 def test_too_few_pairs_get_a_sentence_and_no_percentage(pool: Pool, budget: int) -> None:
     out = StringIO()
-    call_command("design_pairs", "pool", "--name=d", f"--budget={budget}", stdout=out)
+    call_command(
+        "design_pairs", "pool", "--name=d", f"--budget={budget}", "--prior-sd=none", stdout=out
+    )
     found = Design.objects.get()
     assert found.has_few_pairs
     assert (found.gap, found.worth) == (None, None)
@@ -206,29 +208,11 @@ def test_only_a_generated_pool_can_be_made_hotter(pool: Pool, source: str, hotte
     assert ("higher temperature" in near.advice) == hotter
 
 
-@pytest.mark.parametrize(("prior_sd", "said"), [(None, "chosen by the evidence"), (1.0, "as set")])
-def test_who_chose_the_strength_of_preference_is_said(
-    pool: Pool, prior_sd: float | None, said: str
-) -> None:
-    found = design()
-    found.prior_sd = prior_sd
-    found.diagnostics["fit"] = {
-        "labels": 6, "pairs": 6, "prior_sd": 1.0, "accuracy": None, "log_likelihood": -0.6,
-        "converged": True,
-    }  # fmt: skip
-    strength = {one.title: one for one in findings(found)}["Strength of preference"]
-    assert strength.hint.endswith(f"logit, {said}")
-
-
-@pytest.mark.parametrize(
-    ("found_sd", "set_sd", "warned"),
-    [(0.125, None, True), (1.0, None, False), (0.125, 0.125, False)],
-)
+@pytest.mark.parametrize(("found_sd", "warned"), [(0.125, True), (1.0, False)])
 def test_labels_that_the_features_do_not_see_are_warned_of(
-    pool: Pool, found_sd: float, set_sd: float | None, warned: bool
+    pool: Pool, found_sd: float, warned: bool
 ) -> None:
     found = design()
-    found.prior_sd = set_sd
     found.diagnostics["fit"] = {
         "labels": 6, "pairs": 6, "prior_sd": found_sd, "accuracy": 0.9, "log_likelihood": -0.691,
         "converged": True,

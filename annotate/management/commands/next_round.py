@@ -19,7 +19,6 @@ class Command(JobCommand):
         super().add_arguments(parser)
         parser.add_argument("campaign")
         add_design_options(parser)
-        parser.set_defaults(strategy="trace_gap")
 
     def handle(self, *args: Any, campaign: str, enqueue: bool, **options: Any) -> None:
         found = named(Campaign.objects.select_related("design__pool"), campaign)

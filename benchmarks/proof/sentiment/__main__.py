@@ -69,7 +69,7 @@ class Command:
         """Prompts of each part, of the evaluation and of the search: no review is in two."""
         sizes = {name: part.prompts for name, part in self.scale.parts.items()}
         sizes |= {"evaluation": self.scale.evaluation, "search": self.scale.search.prompts}
-        sizes["curves"] = self.scale.curves.prompts
+        sizes |= {name: part.prompts for name, part in self.scale.curves.items()}
         words = self.scale.words
         found = slices(shuffled(self.test, words, seed=0), sizes)
         return {name: [one.beginning(words) for one in part] for name, part in found.items()}
@@ -134,11 +134,12 @@ class Command:
         from benchmarks.proof.sentiment.pools import make_pool, read_pool, write_rewards
         from benchmarks.proof.sentiment.reward import load_reward
 
-        for name, part in (self.scale.parts | {"curves": self.scale.curves}).items():
+        for name, part in (self.scale.parts | self.scale.curves).items():
             make_pool(self.data, name, self.beginnings[name], part, self.model, self.scale)
         reward = load_reward(self.folder / "reward.joblib")
-        pool = read_pool(self.data, "curves", self.scale.curves, reward)
-        write_rewards(pool, self.folder / "curves.jsonl")
+        for name, part in self.scale.curves.items():
+            pool = read_pool(self.data, name, part, reward)
+            write_rewards(pool, self.folder / f"{name}.jsonl")
 
     def search(self) -> None:
         from dataclasses import asdict

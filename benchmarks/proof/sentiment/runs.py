@@ -6,7 +6,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ class Bench:
         return f"{self.materials[part].mark}:{self.reward.mark}:{prompts}"
 
     def cell(self, run: Run, learning: Learning) -> Cell:
-        plan = asdict(PLANS[run.plan][1]) | {"cap": self.materials[run.part].part.max_per_prompt}
+        plan = PLANS[run.plan][1].facts() | {"cap": self.materials[run.part].part.max_per_prompt}
         return Cell(
             self.data(run.part),
             FEATURES,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from benchmarks.proof.plans import Plan
+from benchmarks.proof.plans import DEFAULT, Plan
 
 NOISY = "noisy:0.46"
 
@@ -15,11 +15,15 @@ PLANS: dict[str, tuple[str, Plan]] = {
     "reference": ("reference-weighted", Plan("reference_weighted")),
     "k_center": ("k-center", Plan("k_center")),
     "vertex": ("trace, vertex (the paper's)", Plan("trace_vertex")),
-    "trace": ("trace, exact (the default)", Plan("trace")),
+    "plain": ("trace, exact, no prior", Plan("trace")),
+    "trace": ("trace, exact (the default)", DEFAULT),
     "max_noisy": ("max_gap, noisy score (.46)", Plan("max_gap", scores=NOISY)),
-    "gap_noisy": ("trace_gap, noisy score (.46)", Plan("trace_gap", scores=NOISY)),
+    "gap_noisy": (
+        "trace_gap, noisy score (.46)",
+        replace(DEFAULT, strategy="trace_gap", scores=NOISY),
+    ),
     "max_true": ("max_gap, true score", Plan("max_gap", scores="true")),
-    "gap_true": ("trace_gap, true score", Plan("trace_gap", scores="true")),
+    "gap_true": ("trace_gap, true score", replace(DEFAULT, strategy="trace_gap", scores="true")),
 }
 FEW = ("uniform", "vertex", "trace", "gap_noisy", "max_noisy")
 
@@ -88,8 +92,9 @@ class Scale:
         Of a sampled completion; more than `tokens`, so that nearly all end by themselves.
     tuning_rows, tuning_rate, tuning_batch
         Of the supervised fine-tuning, one epoch; `tuning_held_out` rows show what it taught.
-    curves : Part
-        A pool of its own, which `benchmarks.proof.reviews` reads.
+    curves : by name, Part
+        Pools of their own, which `benchmarks.proof.reviews` reads: one to look for an answer on,
+        one to confirm it.
     evaluation : int
         Fresh prompts, of each of which every policy writes one completion.
     main_beta : float
@@ -110,7 +115,12 @@ class Scale:
     seeds: int = 3
     main_beta: float = 0.1
     tuning_held_out: int = 200
-    curves: Part = Part("curves of the fitted reward: 400 prompts × 8", 400, 8)
+    curves: dict[str, Part] = field(
+        default_factory=lambda: {
+            "curves": Part("curves of the fitted reward: 400 prompts × 8", 400, 8),
+            "confirm": Part("the same of other prompts", 400, 8),
+        }
+    )
     notes: tuple[str, ...] = field(default=())
 
 
@@ -191,7 +201,7 @@ TINY = Scale(
     ),
     seeds=2,
     tuning_held_out=8,
-    curves=Part("curves of the fitted reward: 8 prompts × 3", 8, 3),
+    curves={"curves": Part("curves of the fitted reward: 8 prompts × 3", 8, 3)},
     notes=("everything",),
 )
 SCALES = {one.name: one for one in (FULL, REDUCED, TINY)}

@@ -110,10 +110,6 @@ class ChangeInput(Input):
     currency: str | None = Field(None, description="three letters, such as EUR")
 
 
-class NextRoundInput(RoundInput):
-    strategy: str = Field("trace_gap", description="as docs/design.md lists them")
-
-
 @router.get("", auth=Bearer(Scope.READ), response=Page[CampaignSummary], summary="List campaigns")
 def list_campaigns(
     request: HttpRequest, response: HttpResponse, page: Paged
@@ -259,7 +255,7 @@ def reopen(request: HttpRequest, campaign_id: Id) -> CampaignSummary:
     response={201: DesignBegun},
     summary="Design the next round",
 )
-def next_round(request: HttpRequest, campaign_id: Id, body: NextRoundInput) -> Status[DesignBegun]:
+def next_round(request: HttpRequest, campaign_id: Id, body: RoundInput) -> Status[DesignBegun]:
     """Have further pairs of the campaign's pool chosen, in the knowledge of its labels so far."""
     campaign = get_object_or_404(Campaign.objects.select_related("design__pool"), pk=campaign_id)
     form = valid(DesignForm(body.form_data(), after=campaign.design), DESIGN_NAMES)

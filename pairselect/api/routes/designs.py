@@ -10,7 +10,7 @@ from pairselect.api.common import Id, Input, NumberOrName, begin, percent, row_o
 from pairselect.api.paging import Page, Paged, page_of
 from pairselect.designs.actions import create_design, work_for_design
 from pairselect.designs.forms import DesignForm
-from pairselect.designs.models import Design, Plan
+from pairselect.designs.models import PRIOR_SD, Design, Plan
 from pairselect.designs.planning import ask_plan, plan_summary, work_for_plan
 from pairselect.designs.queries import pairs_in_order
 from pairselect.designs.summaries import (
@@ -42,24 +42,31 @@ class ChoiceInput(Input):
     method: str = Field("exact", description="exact or randomized")
     random_share: float = Field(0.0, description="of the budget, drawn at random as a control")
     keep: float = Field(0.3, description="of the pairs, those that trace_gap looks at")
+    agreement: float = Field(
+        0.75, description="of the labels, those that follow the scores, as trace_weighted takes it"
+    )
+    scores: str = Field("", description="which of the pool's, by name; else the newest")
     max_per_prompt: int | None = Field(None, description="pairs of a prompt, at most")
     target: str = Field("samples", description="samples, policy or, in a next round, fitted")
     features: str = Field(DEFAULT_FEATURES, description="which kind of the pool's")
     dimension: int | None = Field(None, description="of the features, at most")
     ridge: float = Field(1e-3, description="λ, relative to the pool")
-    prior_sd: float | None = Field(None, description="of a random pair's logit")
+    prior_sd: float | None = Field(
+        PRIOR_SD, description="expected of a random pair's logit; null: the ridge alone"
+    )
     seed: int = 0
 
     def form_data(self) -> dict[str, Any]:
         """As the page's form has it, which has shares in percent."""
-        data = self.model_dump(exclude={"features", "pool", "scores"}, exclude_none=True)
-        shares = {"random_share": percent(self.random_share), "keep": percent(self.keep)}
+        data = self.model_dump(exclude={"features", "pool"}, exclude_none=True)
+        shares = {
+            name: percent(getattr(self, name)) for name in ("random_share", "keep", "agreement")
+        }
         return data | shares | {"feature_kind": self.features}
 
 
 class PlanInput(ChoiceInput):
     pool: NumberOrName
-    scores: str = Field("", description="which of the pool's, by name; else the newest")
 
 
 class RoundInput(ChoiceInput):
@@ -87,7 +94,7 @@ def create(request: HttpRequest, body: DesignInput) -> Status[DesignBegun]:
     """Have the pairs of a pool chosen that deserve a label, as soon as the pool is there. The
     same request again finds the same design; with other settings the name is refused."""
     pool = row_of(Pool.objects.all(), body.pool, field="pool")
-    data = body.form_data() | {"pool": pool.pk, "scores": body.scores}
+    data = body.form_data() | {"pool": pool.pk}
     form = valid(DesignForm(data), NAMES)
     is_new = not Design.objects.filter(name=form.cleaned_data["name"]).exists()
     design = create_design(**form.cleaned_data, created_by=person(request))
@@ -135,7 +142,7 @@ def predict(request: HttpRequest, body: PlanInput) -> Status[dict[str, Any]]:
     """Have a worker say, before any pair is chosen, what so many labels would bring by each
     strategy, and where more of them stop helping."""
     pool = row_of(Pool.objects.all(), body.pool, field="pool")
-    data = body.form_data() | {"pool": pool.pk, "scores": body.scores}
+    data = body.form_data() | {"pool": pool.pk}
     form = valid(DesignForm(data, predicts=True), NAMES)
     plan = ask_plan(**form.cleaned_data, entry=form.typed(), created_by=person(request))
     jobs = begin(work_for_plan(plan), request)

@@ -14,7 +14,7 @@ from annotate.models import Campaign
 from pairselect.accounts.actions import create_person
 from pairselect.accounts.roles import ADMIN, ANNOTATOR
 from pairselect.designs.actions import create_design
-from pairselect.designs.models import Design
+from pairselect.designs.models import PRIOR_SD, Design
 from pairselect.jobs.actions import JobBusy, enqueue_in_turn, run_now
 from pairselect.jobs.progress import JobError
 from pairselect.pools.actions import create_pool, work_for_report
@@ -86,6 +86,7 @@ class Command(BaseCommand):
                 method="exact",
                 feature_kind=DEFAULT_FEATURES,
                 dimension=None,
+                prior_sd=PRIOR_SD,
                 seed=0,
             ),
         )
