@@ -248,8 +248,7 @@ def test_a_plan_chooses_what_the_product_chooses(strategy):
     design.prior_sd = PRIOR_SD
     plan = replace(plans.DEFAULT, strategy=strategy, scores="true")
     ours = plans.choose(everything, plan, 16, 0).pairs
-    dimension = solution.dimension_for(design.budget, design.prior_sd)
-    at = bridge.pool_arrays(features, dimension=dimension)
+    at = bridge.pool_arrays(features, dimension=solution.dimension_for(design.budget))
     at.candidates.scores = whole.score[at.candidates.rows]
     theirs, _ = solution.choose(design, at, [], np.random.default_rng(0))
     assert np.array_equal(ours, theirs.pairs)

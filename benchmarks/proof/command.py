@@ -71,6 +71,7 @@ def options(setting: Setting) -> argparse.ArgumentParser:
     parser.add_argument("--encoder", type=Path, help="a sentence encoder's folder")
     parser.add_argument("--ties", choices=("half", "dropped"), default="half")
     parser.add_argument("--output", type=Path, default=Path("docs/proof"))
+    parser.add_argument("--page", default=setting.name, help="what files and title begin with")
     return parser
 
 
@@ -100,11 +101,12 @@ def run(setting: Setting, arguments: list[str] | None = None) -> None:
     o.output.mkdir(parents=True, exist_ok=True)
     for name in o.only or EXPERIMENTS:
         title, experiment = EXPERIMENTS[name]
-        page = setting.name if name == "main" else f"{setting.name}-{name}"
-        body = experiment(make, o, o.output / f"{setting.name}.svg")
-        text = f"# {setting.title}{title}\n\n{command(setting, name, o)}\n\n"
+        page = o.page if name == "main" else f"{o.page}-{name}"
+        body = experiment(make, o, o.output / f"{o.page}.svg")
+        other = "" if o.page == setting.name else ", another pool"
+        text = f"# {setting.title}{other}{title}\n\n{command(setting, name, o)}\n\n"
         if name == "main":
-            text += f"{setting.introduction(source)}\n\n![{setting.figure}]({setting.name}.svg)\n\n"
+            text += f"{setting.introduction(source)}\n\n![{setting.figure}]({o.page}.svg)\n\n"
         (o.output / f"{page}.md").write_text(text + body)
 
 
@@ -118,6 +120,8 @@ def command(setting: Setting, name: str, o: argparse.Namespace) -> str:
         said.append(f"--seeds {o.seeds}")
     if o.main_features != usual.main_features and name != "features":
         said.append(f"--main-features {o.main_features}")
+    if o.page != usual.page:
+        said.append(f"--page {o.page}")
     if o.ties != usual.ties:
         said.append(f"--ties {o.ties}")
     return (
@@ -142,8 +146,8 @@ def main_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     measured(bench, plans)
     return (
         report.main_section(bench, plans, figure)
-        + "\nThe receipt's prediction, the mean over three seeds, beside what came of it, for the "
-        "default:\n\n" + report.receipt_section(bench, plans)
+        + "\nThe receipt's prediction of the label ratio, the mean over three seeds, beside what "
+        "came of it:\n\n" + report.receipt_section(bench, plans)
     )
 
 

@@ -106,8 +106,7 @@ def prior_plans() -> dict[str, Named]:
     found = {"uniform": GAP_BASE["uniform"], "trace": Named("trace, no prior", PLAIN)}
     for sd in PRIORS:
         found[f"trace:{sd:g}"] = Named(f"trace, prior {sd:g}", Plan(prior_sd=sd))
-    half = designed(dimension="half")
-    found["half"] = Named("trace, prior 0.5, half as many dimensions as labels", half)
+    found["full"] = Named("trace, prior 0.5, 128 dimensions", designed(dimension=128))
     fixed = replace(in_rounds("trace"), fit_prior_sd=DEFAULT.prior_sd)
     found["rounds"] = Named("rounds, prior 0.5", in_rounds("trace"), ROUND_BUDGETS)
     found["rounds:fixed"] = Named("rounds, prior 0.5 in their fits too", fixed, ROUND_BUDGETS)

@@ -18,6 +18,7 @@ from pairselect.core.arrays import FloatArray
 
 # The receipt's prediction is the same for every draw and nearly so for every seed.
 RECEIPTS = 3  # seeds
+WITH_RECEIPT = (DEFAULT, Plan())
 SECONDS_BETWEEN = 30  # of what is said about the progress
 
 
@@ -69,8 +70,8 @@ class Bench:
         split = self.split(seed)
         pool = split.pool(self.learner.dimension)
         n = min(budget, pool.n_pairs)
-        receipt = seed < RECEIPTS and plan == DEFAULT
-        right, ties, worth, seconds = np.zeros(split.test.size), 0.0, None, 0.0
+        receipt = seed < RECEIPTS and plan in WITH_RECEIPT
+        right, ties, seconds = np.zeros(split.test.size), 0.0, 0.0
         draws = 1 if n == pool.n_pairs else plan.draws
         for draw in range(draws):
             began = time.process_time()
@@ -79,10 +80,11 @@ class Bench:
             theta = self.learner.fit(split, chosen.pairs)
             right += self.task.right(theta, split.test) / draws
             ties += float(np.mean(split.labels(chosen.pairs) == 0.5)) / draws
-            worth = chosen.worth
         facts = {"ties": round(ties, 4), "seconds": round(seconds / draws, 3)}
-        if worth is not None and np.isfinite(worth):
-            facts["worth"] = round(worth, 1)
+        if chosen.worth is not None and np.isfinite(chosen.worth):
+            facts["worth"] = round(chosen.worth, 1)
+        if chosen.gap is not None and np.isfinite(chosen.gap):
+            facts["gap"] = round(chosen.gap, 5)
         self.results.add(self.cell(plan, budget, seed), right, facts)
 
     def curve(self, plan: Plan, budgets: Sequence[int]) -> Curve:

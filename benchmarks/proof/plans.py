@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -33,9 +33,8 @@ class Plan:
         The strategy of the first round, which knows of no labels.
     fit_prior_sd : float or None
         Of the fits between rounds; None: by the evidence.
-    dimension : int or "half"
-        Of the design's features; 0 for the product's own choice, "half" for that of a design
-        without a prior, half the labels.
+    dimension : int
+        Of the design's features; 0 for the product's own choice.
     draws : int
         Independent choices, averaged.
     """
@@ -51,7 +50,7 @@ class Plan:
     prior_sd: float | None = None
     fit_prior_sd: float | None = None
     agreement: float = 0.75
-    dimension: int | Literal["half"] = 0
+    dimension: int = 0
     draws: int = 1
 
     def facts(self) -> dict[str, Any]:
@@ -67,30 +66,33 @@ DEFAULT = Plan(prior_sd=0.5)
 @dataclass(frozen=True, eq=False)
 class Chosen:
     pairs: IntArray  # (n, 2), rows of the split's pool
-    worth: float | None  # random labels, as the receipt predicts; None where it does not
+    worth: float | None = None  # random labels, as the receipt predicts; None where it does not
+    gap: float | None = None  # Φ over its bound − 1, where there is a receipt
 
 
 def choose(split: Split, plan: Plan, budget: int, draw: int, *, receipt: bool = False) -> Chosen:
     """`budget` pairs of the split's training prompts."""
     rng = np.random.default_rng([3, split.seed, budget, draw])
     if plan.rounds > 1:
-        return Chosen(in_rounds(split, plan, budget, rng), None)
-    pool = split.pool(dimension_of(plan, budget))
+        return Chosen(in_rounds(split, plan, budget, rng))
+    pool = split.pool(plan.dimension or dimension_for(budget))
     if plan.scores:
         pool = scored(pool, split.scores(plan.scores))
     settings = settings_of(plan, rng)
     selection = choose_pairs(pool, strategy=plan.strategy, budget=budget, **settings)
-    return Chosen(selection.pairs, worth(selection, rng) if receipt else None)
+    if not receipt:
+        return Chosen(selection.pairs)
+    return Chosen(selection.pairs, worth(selection, rng), selection.gap)
 
 
 def in_rounds(split: Split, plan: Plan, budget: int, rng: np.random.Generator) -> IntArray:
     """Pairs (budget, 2), a part a round; the first by a strategy that needs no labels."""
     sizes = np.diff(np.linspace(0, budget, plan.rounds + 1).round().astype(int)).tolist()
     settings = settings_of(plan, rng)
-    pool = split.pool(dimension_of(plan, sizes[0]))
+    pool = split.pool(plan.dimension or dimension_for(sizes[0]))
     pairs = choose_pairs(pool, strategy=plan.first, budget=sizes[0], **settings).pairs
     for size in sizes[1:]:
-        pool = split.pool(dimension_of(plan, size + len(pairs)))
+        pool = split.pool(plan.dimension or dimension_for(size + len(pairs)))
         step = next_round(
             pool,
             pairs,
@@ -104,13 +106,11 @@ def in_rounds(split: Split, plan: Plan, budget: int, rng: np.random.Generator) -
     return pairs
 
 
-def dimension_of(plan: Plan, labels: int) -> int:
-    """The plan's, or the product's own choice."""
-    from pairselect.designs.solution import dimension_for  # needs Django set up
+def dimension_for(labels: int) -> int:
+    """The product's own choice."""
+    from pairselect.designs.solution import dimension_for as of_product  # needs Django set up
 
-    if plan.dimension == "half":
-        return dimension_for(labels, None)
-    return plan.dimension or dimension_for(labels, plan.prior_sd)
+    return of_product(labels)
 
 
 def settings_of(plan: Plan, rng: np.random.Generator) -> dict[str, Any]:

@@ -89,14 +89,21 @@ def draw(curves: Mapping[str, Curve], plans: Mapping[str, Named], path: Path) ->
 
 
 def receipt_section(bench: Bench, plans: Mapping[str, Named]) -> str:
-    """What the receipt predicts beside what came of it."""
-    trace, uniform = curve_of(bench, plans["trace"]), curve_of(bench, plans["uniform"])
-    rows = []
-    for n in map(int, trace.budgets):
-        worth = bench.fact(plans["trace"].plan, n, "worth")
-        predicted = f"{np.mean(worth) / n:.2f}" if worth else NONE
-        rows.append([f"{n:,}", predicted, ratio_cell(trace, n, uniform)])
-    return table(["labels", "predicted by the receipt", "label ratio that came of it"], rows)
+    """What the receipt predicts beside what came of it, and what its certificate says."""
+    uniform = curve_of(bench, plans["uniform"])
+    budgets = used(bench, plans["trace"])
+    head, rows = ["", *(f"{n:,}" for n in budgets)], []
+    for name in ("trace", "plain"):
+        one = plans[name]
+        curve = curve_of(bench, one)
+        worth = {n: bench.fact(one.plan, n, "worth") for n in budgets}
+        gaps = {n: bench.fact(one.plan, n, "gap") for n in budgets}
+        predicted = [f"{np.mean(worth[n]) / n:.2f}" if worth[n] else NONE for n in budgets]
+        gap = [f"{np.mean(gaps[n]):.1%}" if gaps[n] else NONE for n in budgets]
+        rows.append([f"{one.label}: predicted", *predicted])
+        rows.append(["came of it", *(ratio_cell(curve, n, uniform) for n in budgets)])
+        rows.append(["Φ above its bound, at most", *gap])
+    return table(head, rows)
 
 
 def gap_section(bench: Bench, scores: Sequence[str]) -> str:

@@ -122,9 +122,7 @@ class DesignForm(GroupedForm):
         max_value=4096,
         required=False,
         label=_("Feature dimensions, at most"),
-        help_text=_(
-            "Empty: 128; without an expected strength of preference half the labels of all rounds."
-        ),
+        help_text=_("Empty: half the labels of all rounds, 4 to 128."),
     )
     ridge = forms.FloatField(
         min_value=1e-9,

@@ -57,14 +57,14 @@ class Solution:
         return max(self.selection.objective / best - 1, 0.0)
 
 
-def dimension_for(labels: int, prior_sd: float | None) -> int:
-    """128; without a prior half the labels, 4 to 128.
+def dimension_for(labels: int) -> int:
+    """Half the labels, 4 to 128.
 
-    n pairs say nothing of d > n directions: Φ is then the ridge's alone, and no choice of pairs
-    is near the bound. Two labels a direction leave the design something to choose. With a prior
-    there is something to choose in any case.
+    n pairs say nothing of d > n directions: without a prior Φ is then the ridge's alone, and no
+    choice of pairs is near the bound. Two labels a direction leave the design something to choose.
+    With a prior 128 throughout do as well (docs/proof), but for the fewest labels.
     """
-    return MOST_DIMENSIONS if prior_sd else min(max(labels // 2, 4), MOST_DIMENSIONS)
+    return min(max(labels // 2, 4), MOST_DIMENSIONS)
 
 
 def solve(
@@ -85,8 +85,7 @@ def solve(
     """
     progress.report(0, steps, "reading the pool")
     rng = np.random.default_rng(design.seed)
-    known = design.budget + len(labels)
-    dimension = design.dimension or dimension_for(known, design.prior_sd)
+    dimension = design.dimension or dimension_for(design.budget + len(labels))
     arrays = pool_arrays(
         features, dimension=dimension, after=design.after, score_set=design.score_set
     )

@@ -141,9 +141,8 @@ def test_lost_features_are_extracted_again_with_the_next_request(pool: Pool) -> 
 
 
 @pytest.mark.parametrize(("budget", "dimension"), [(3, 4), (60, 30), (5000, 128)])
-def test_without_a_prior_the_dimension_follows_the_budget(budget: int, dimension: int) -> None:
-    assert dimension_for(budget, None) == dimension
-    assert dimension_for(budget, 0.5) == 128
+def test_the_dimension_follows_the_budget(budget: int, dimension: int) -> None:
+    assert dimension_for(budget) == dimension
 
 
 def test_the_dimension_can_be_chosen(pool: Pool) -> None:

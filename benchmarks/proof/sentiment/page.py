@@ -30,7 +30,7 @@ SHOWN = {
     "first_two": ("#8a6d3b", "-", "^"),
     "vertex": ("#D55E00", "-", "s"),
     "trace": ("#0072B2", "-", "o"),
-    "gap_noisy": ("#009E73", "--", "o"),
+    "weighted_noisy": ("#009E73", "--", "o"),
 }
 
 

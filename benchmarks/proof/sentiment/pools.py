@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from benchmarks.proof.plans import Plan, dimension_of, scored, settings_of
+from benchmarks.proof.plans import Plan, dimension_for, scored, settings_of
 from benchmarks.proof.pools import Workshop, setup
 from benchmarks.proof.sentiment.reviews import as_read
 from benchmarks.proof.sentiment.scales import Part, Scale
@@ -97,7 +97,7 @@ class Material:
 
     def choose(self, plan: Plan, budget: int, seed: int) -> IntArray:
         """Pairs (n, 2), rows, as `design_pairs` would choose them; the labels are not asked."""
-        pool = self.pool(dimension_of(plan, budget))
+        pool = self.pool(dimension_for(budget))
         if plan.scores:
             pool = scored(pool, self.scores(plan.scores, seed))
         rng = np.random.default_rng([3, seed, budget, 0])

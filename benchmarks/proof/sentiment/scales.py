@@ -22,10 +22,14 @@ PLANS: dict[str, tuple[str, Plan]] = {
         "trace_gap, noisy score (.46)",
         replace(DEFAULT, strategy="trace_gap", scores=NOISY),
     ),
+    "weighted_noisy": (
+        "trace_weighted, noisy score (.46)",
+        replace(DEFAULT, strategy="trace_weighted", scores=NOISY),
+    ),
     "max_true": ("max_gap, true score", Plan("max_gap", scores="true")),
     "gap_true": ("trace_gap, true score", replace(DEFAULT, strategy="trace_gap", scores="true")),
 }
-FEW = ("uniform", "vertex", "trace", "gap_noisy", "max_noisy")
+FEW = ("uniform", "vertex", "trace", "weighted_noisy", "max_noisy")
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ REDUCED = Scale(
     parts={"anywhere": Part("(iii) 80 prompts × 8, pairs anywhere", 80, 8)},
     search=Search("anywhere", 100, 100, tuple(Learning(rate, 2) for rate in (1e-5, 3e-5))),
     sweeps=(
-        Sweep("anywhere", ("uniform", "trace", "gap_noisy"), (100, 300), (0.1,)),
+        Sweep("anywhere", ("uniform", "trace", "weighted_noisy"), (100, 300), (0.1,)),
         Sweep("anywhere", ("uniform", "trace"), (100,), (0.05, 0.3)),
     ),
     notes=(
