@@ -11,11 +11,14 @@ import numpy as np
 from pairselect.core.arrays import DesignError, FloatArray, IntArray
 from pairselect.core.problem import TraceProblem
 from pairselect.core.random_pairs import random_objectives
+from pairselect.core.selection import LEAST_PRIOR
 from pairselect.core.solver import Mixture
 
-# Doubling the labels halves the loss while every label is as good as the last. Half of that is
-# where more labels stop to help.
+# Doubling the labels halves the loss while every label is as good as the last; where a prior
+# settles what no label does, it doubles what is learnt. Half of either is where more labels stop
+# to help.
 KNEE_SHARE = 0.25
+KNEE_LEARNT = 0.5
 MAX_PASSES = 20
 
 
@@ -42,8 +45,10 @@ class BudgetCurve:
     worth : float
         The same for the problem's budget, of the pairs chosen if their Φ was given.
     knee : int or None
-        From this budget on, doubling the labels lowers `designed` by less than `KNEE_SHARE`;
-        None if half of all pairs are not enough to get there.
+        From this budget on, doubling the labels brings less than half of what it could: it lowers
+        `designed` by less than `KNEE_SHARE` or, with a prior in every direction, raises what is
+        learnt, the fall of `designed` from no label at all, by less than `KNEE_LEARNT`. None if
+        half of all pairs are not enough to get there.
     """
 
     budgets: IntArray
@@ -132,7 +137,7 @@ def budget_curve(
         uniform=random[np.searchsorted(grid, n)],
         equivalent=_random_labels(grid, random, designed),
         worth=float(_random_labels(grid, random, np.array(own))),
-        knee=_knee(n, designed),
+        knee=_knee(n, designed, _loss_without_labels(problem)),
         uniform_budgets=grid,
         uniform_losses=random,
     )
@@ -197,14 +202,24 @@ def _random_labels(grid: IntArray, losses: FloatArray, asked: FloatArray) -> Flo
     return np.asarray(np.where(reached > fall[-1] + 1e-9, np.inf, number))
 
 
-def _knee(budgets: IntArray, losses: FloatArray) -> int | None:
-    """The smallest n from which on 1 − loss(2n)/loss(n) stays below `KNEE_SHARE`."""
+def _loss_without_labels(problem: TraceProblem) -> float:
+    """Φ(n)/n at n = 0; inf where the prior leaves a direction open."""
+    if not problem.informs_every_direction(0, least=LEAST_PRIOR):
+        return np.inf
+    return problem.at(np.zeros_like(problem.base_information)).objective / problem.budget
+
+
+def _knee(budgets: IntArray, losses: FloatArray, unlabelled: float) -> int | None:
+    """The smallest n from which on doubling it brings less than half of what it could."""
     if 2 * budgets[0] > budgets[-1]:
         return None
     x, y = np.log(budgets), np.log(losses)
     n = np.linspace(x[0], x[-1] - np.log(2), 200)
-    drop = 1 - np.exp(np.interp(n + np.log(2), x, y) - np.interp(n, x, y))
-    helpful = np.flatnonzero(drop >= KNEE_SHARE)
+    once, twice = np.exp(np.interp(n, x, y)), np.exp(np.interp(n + np.log(2), x, y))
+    if np.isfinite(unlabelled):
+        helpful = np.flatnonzero(once - twice >= KNEE_LEARNT * (unlabelled - once))
+    else:
+        helpful = np.flatnonzero(once - twice >= KNEE_SHARE * once)
     if helpful.size == 0:
         return int(budgets[0])
     if helpful[-1] == n.size - 1:

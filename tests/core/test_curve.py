@@ -23,12 +23,12 @@ def make_problem(rng, *, budget=20, cap=None, prior=None, sizes=SIZES, **options
     )
 
 
-def line(distances, *, budget, ridge=1e-9):
+def line(distances, *, budget, ridge=1e-9, **settings):
     """One feature; prompt x has two completions at this distance, so each prompt is a pair."""
     distances = np.asarray(distances, float)
     features = np.column_stack([np.zeros(distances.size), distances]).reshape(-1, 1)
     pool = CandidatePool(features, np.repeat(np.arange(distances.size), 2))
-    return trace_problem(pool, budget=budget, ridge=ridge)
+    return trace_problem(pool, budget=budget, ridge=ridge, **settings)
 
 
 CAPS = {"free": None, "capped": 2, "cap_each": np.array([1, 2, 3, 1, 2, 3, 1, 2, 3, 1])}
@@ -169,6 +169,15 @@ def test_a_knee_can_come_before_the_first_budget(rng):
     distances = np.where(np.arange(64) < 2, 1.0, 1e-6)
     curve = budget_curve(line(distances, budget=16, ridge=1e-12), [16, 30, 64], rng=rng)
     assert curve.knee == 16
+
+
+@pytest.mark.parametrize("held", [2.0, 5.0])
+def test_with_a_prior_the_knee_goes_by_what_is_learnt(rng, held):
+    """In one direction that knows p labels the loss is 1/(p + n), and the doubled n teaches
+    p/(p + 2n) as much again: half at n = p/2."""
+    problem = line(np.ones(96), budget=8, prior_information=[[held]])
+    curve = budget_curve(problem, range(1, 97), rng=rng)
+    assert curve.knee == pytest.approx(8 * held / 2, abs=1)
 
 
 def test_the_unit_and_the_order_of_rows_change_nothing(rng):

@@ -34,7 +34,7 @@ def told(plan: Plan) -> str:
     without, prompts = facts["prompts_without_a_pair"], facts["prompts"]
     lines = [f"{facts['verdict']} {without:,} of {count(prompts, 'prompt')} without a pair."]
     if facts["knee"]:
-        said = "labels on, twice as many lower the predicted loss by less than a quarter."
+        said = "labels on, twice as many bring less than half of what they could."
         lines.append(f"From about {facts['knee']:,} {said}")
     lines.append(f"{'strategy':<20}{'Φ':>10}{'worth':>16}{'prompts without':>18}{'seconds':>10}")
     for row in sorted(facts["strategies"], key=lambda row: float(row["objective"])):
