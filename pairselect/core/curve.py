@@ -75,7 +75,7 @@ def budget_curve(
     *,
     rng: np.random.Generator,
     chosen_objective: float | None = None,
-    tolerance: float = 0.03,
+    tolerance: float = 0.005,
     draws: int = 10,
 ) -> BudgetCurve:
     """The predicted loss Φ(n)/n of the capped trace design and of random pairs, over n.
