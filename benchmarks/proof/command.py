@@ -103,7 +103,7 @@ def run(setting: Setting, arguments: list[str] | None = None) -> None:
         title, experiment = EXPERIMENTS[name]
         page = o.page if name == "main" else f"{o.page}-{name}"
         body = experiment(make, o, o.output / f"{o.page}.svg")
-        other = "" if o.page == setting.name else ", another pool"
+        other = "" if o.page == setting.name else f" ({o.page})"
         text = f"# {setting.title}{other}{title}\n\n{command(setting, name, o)}\n\n"
         if name == "main":
             text += f"{setting.introduction(source)}\n\n![{setting.figure}]({o.page}.svg)\n\n"

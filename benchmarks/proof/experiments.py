@@ -82,7 +82,7 @@ def in_rounds(strategy: str) -> Plan:
 # The score's quality, by the correlation of its differences with those of a perfect one.
 CORRELATIONS = (1.0, 0.46, 0.2)
 KEEPS = (0.1, 0.2, 0.3, 0.5, 0.7)
-AGREEMENTS = (0.6, 0.75, 0.9, 1.0)
+AGREEMENTS = (0.55, 0.6, 0.65, 0.7, 0.75, 0.9, 1.0)
 
 
 def gap_plans(score: str) -> dict[str, Named]:

@@ -49,7 +49,7 @@ class Plan:
     target: str = "samples"
     prior_sd: float | None = None
     fit_prior_sd: float | None = None
-    agreement: float = 0.75
+    agreement: float = 0.6
     dimension: int = 0
     draws: int = 1
 

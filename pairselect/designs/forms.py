@@ -81,7 +81,7 @@ class DesignForm(GroupedForm):
         min_value=50,
         max_value=100,
         required=False,
-        initial=75,
+        initial=60,
         # xgettext:no-python-format
         label=_("Labels that follow the scores, %"),
         help_text=_(

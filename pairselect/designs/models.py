@@ -51,7 +51,7 @@ class Design(models.Model):
     target = models.CharField(max_length=10, choices=Target.choices, default=Target.SAMPLES)
     keep = models.FloatField(default=0.3, help_text="share of the pairs that a gap lets through")
     agreement = models.FloatField(
-        default=0.75, help_text="share of the labels that follow the scores, where they weigh pairs"
+        default=0.6, help_text="share of the labels that follow the scores, where they weigh pairs"
     )
     random_share = models.FloatField(default=0.0, help_text="share of the budget, as a control")
     seed = models.PositiveBigIntegerField(default=0)

@@ -45,7 +45,7 @@ def add_choice_options(parser: CommandParser) -> None:
     parser.add_argument(
         "--agreement",
         metavar="PERCENT",
-        help="of the labels, those that follow the scores, as trace_weighted takes it; else 75",
+        help="of the labels, those that follow the scores, as trace_weighted takes it; else 60",
     )
     parser.add_argument("--scores", default="", help="which of the pool's, by name")
     parser.add_argument("--max-per-prompt", type=int)

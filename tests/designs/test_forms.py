@@ -159,7 +159,7 @@ def test_what_is_left_out_is_the_usual(pool: Pool) -> None:
     assert found.is_valid()
     usual = {
         "method": "exact", "target": "samples", "feature_kind": "mean_middle", "ridge": 0.001,
-        "keep": 0.3, "agreement": 0.75, "random_share": 0.0, "seed": 0, "dimension": None,
+        "keep": 0.3, "agreement": 0.6, "random_share": 0.0, "seed": 0, "dimension": None,
         "max_per_prompt": None, "prior_sd": None,
     }  # fmt: skip
     assert {name: found.cleaned_data[name] for name in usual} == usual

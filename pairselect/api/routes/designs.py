@@ -43,7 +43,7 @@ class ChoiceInput(Input):
     random_share: float = Field(0.0, description="of the budget, drawn at random as a control")
     keep: float = Field(0.3, description="of the pairs, those that trace_gap looks at")
     agreement: float = Field(
-        0.75, description="of the labels, those that follow the scores, as trace_weighted takes it"
+        0.6, description="of the labels, those that follow the scores, as trace_weighted takes it"
     )
     scores: str = Field("", description="which of the pool's, by name; else the newest")
     max_per_prompt: int | None = Field(None, description="pairs of a prompt, at most")

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='design',
             name='agreement',
-            field=models.FloatField(default=0.75, help_text='share of the labels that follow the scores, where they weigh pairs'),
+            field=models.FloatField(default=0.6, help_text='share of the labels that follow the scores, where they weigh pairs'),
         ),
     ]
