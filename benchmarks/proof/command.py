@@ -20,6 +20,7 @@ from benchmarks.proof.experiments import (
     main_plans,
     noisy,
     prior_plans,
+    settings_plans,
 )
 from benchmarks.proof.features import Shelf
 from benchmarks.proof.learner import Learner
@@ -186,12 +187,22 @@ def prior_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     )
 
 
+def settings_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    bench, plans = make(o.main_features), settings_plans()
+    measured(bench, plans)
+    return (
+        "The exact trace design with a prior of 0.5, half as many dimensions as labels, and one of "
+        "its settings changed at a time.\n\n" + report.prior_section(bench, plans)
+    )
+
+
 Experiment = Callable[[Maker, argparse.Namespace, Path], str]
 EXPERIMENTS: dict[str, tuple[str, Experiment]] = {
     "main": ("", main_experiment),
     "features": (": what features carry", features_experiment),
     "gap": (": score gap and design", gap_experiment),
     "prior": (": a prior in the design", prior_experiment),
+    "settings": (": one setting at a time", settings_experiment),
 }
 
 

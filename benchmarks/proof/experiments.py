@@ -120,6 +120,31 @@ def prior_plans() -> dict[str, Named]:
     return found
 
 
+FEW_SETTINGS = (50, 100, 200, 400)
+
+
+def settings_plans() -> dict[str, Named]:
+    """The default with one setting changed at a time."""
+    changed: dict[str, dict[str, Any]] = {
+        "target policy": {"target": "policy"},
+        "ridge 0.1": {"ridge": 0.1},
+        "ridge 1e-5": {"ridge": 1e-5},
+        "one pair a prompt": {"max_per_prompt": 1},
+        "two pairs a prompt": {"max_per_prompt": 2},
+        **{f"{d} dimensions": {"dimension": d} for d in (16, 32, 64, 128)},
+        "randomized": {"method": "randomized", "draws": 3},
+        "10% random": {"random_share": 0.1, "draws": 2},
+        "30% random": {"random_share": 0.3, "draws": 2},
+    }
+    found = {
+        "uniform": Named("uniform", UNIFORM, UNIFORM_BUDGETS),
+        "trace": Named("the default", DEFAULT, FEW_SETTINGS),
+    }
+    for name, settings in changed.items():
+        found[name] = Named(name, designed(**settings), FEW_SETTINGS)
+    return found
+
+
 GAP_BASE = {
     "uniform": Named("uniform", UNIFORM, UNIFORM_BUDGETS),
     "trace": Named("trace", designed(method="randomized", draws=2), FEW_BUDGETS),

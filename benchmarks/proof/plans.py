@@ -47,6 +47,8 @@ class Plan:
     first: str = "trace"
     random_share: float = 0.0
     target: str = "samples"
+    ridge: float = 1e-3
+    max_per_prompt: int | None = None
     prior_sd: float | None = None
     fit_prior_sd: float | None = None
     agreement: float = 0.6
@@ -120,6 +122,8 @@ def settings_of(plan: Plan, rng: np.random.Generator) -> dict[str, Any]:
         "agreement": plan.agreement,
         "random_share": plan.random_share,
         "target": plan.target,
+        "ridge": plan.ridge,
+        "max_per_prompt": plan.max_per_prompt,
         "prior_sd": plan.prior_sd,
         "tolerance": TOLERANCE,
         "rng": rng,

@@ -165,6 +165,8 @@ def difference_cell(curve: Curve, other: Curve, budget: int) -> str:
 def used(bench: Bench, one: Named) -> list[int]:
     """The budgets that this plan is measured at; of uniform's curve all pairs too."""
     found = bench.budgets(one.budgets)
+    if one.plan.max_per_prompt:
+        found = [n for n in found if n <= one.plan.max_per_prompt * bench.split(0).n_prompts]
     return found if one.plan.strategy == "uniform" else [n for n in found if n in one.budgets]
 
 

@@ -118,6 +118,11 @@ class Split:
         test = np.sort(order[: round(TEST_SHARE * task.n_prompts)])
         return cls(task, seed, test, np.flatnonzero(~np.isin(task.prompt, test)))
 
+    @property
+    def n_prompts(self) -> int:
+        """Of the training prompts."""
+        return self.task.n_prompts - self.test.size
+
     def pool(self, dimension: int) -> CandidatePool:
         """The training prompts as the product has them: equal texts and near-duplicates barred."""
         d = min(dimension, self.task.features.shape[1])
