@@ -331,3 +331,20 @@ def test_a_prediction_comes_before_a_design(admin: Program) -> None:
     assert {row["name"] for row in found["strategies"]} >= {"trace", "d_optimal"}
     assert not Design.objects.exists()
     assert admin.refused("POST", "plans", {"pool": "pool", "budget": 1000})[1]["field"] == "budget"
+
+
+def test_a_design_expects_a_strength_of_preference_unless_it_is_null(admin: Program) -> None:
+    give_features(make_pool(prompts=4, completions=3))
+    asked = {"pool": "pool", "budget": 3}
+    found = [
+        admin.post("designs", asked | {"name": name} | more)
+        for name, more in (
+            ("usual", {}),
+            ("strong", {"prior_sd": 2, "agreement": 0.7}),
+            ("none", {"prior_sd": None}),
+        )
+    ]
+    assert [one["prior_sd"] for one in found] == [0.5, 2.0, None]
+    assert [one["agreement"] for one in found] == [0.6, 0.7, 0.6]
+    status, error = admin.refused("POST", "designs", asked | {"name": "low", "agreement": 0.4})
+    assert (status, error["field"]) == (422, "agreement")
