@@ -40,7 +40,7 @@ def pool_arrays(
     Pairs that the design ``after`` and those
     before it have queued are no candidates, nor are those that the features hardly tell apart:
     their labels would carry next to nothing, and people would see the same answer twice. Nor
-    are completions that a server refused to write.
+    are completions that a server refused to write, and empty ones, which no trainer takes.
 
     Raises
     ------
@@ -59,18 +59,18 @@ def pool_arrays(
     prompt_ids = np.empty(len(raw), dtype=np.int64)
     text_ids = np.empty(len(raw), dtype=np.int64)
     seen: dict[bytes, int] = {}
-    refused: list[int] = []
+    left_out: list[int] = []
     for row, (pk, prompt_id, text, reason) in enumerate(rows.iterator(chunk_size=2000)):
         ids[row], prompt_ids[row] = pk, prompt_id
         text_ids[row] = seen.setdefault(text_key(text), len(seen))
-        if reason == REFUSED:
-            refused.append(row)
+        if reason == REFUSED or not text.strip():
+            left_out.append(row)
     excluded = np.zeros((0, 2), dtype=np.int64)
     if after is not None:
         queued = SelectedPair.objects.filter(design__in=chain_of(after)).order_by()
         excluded = _rows_of(queued.values_list("first_id", "second_id"), ids)
     reduction = reduce_features(raw, prompt_ids, dimension=dimension)
-    barred = _pairs_with(refused, prompt_ids)
+    barred = _pairs_with(left_out, prompt_ids)
     candidates = CandidatePool(
         reduction.features,
         prompt_ids,
@@ -120,8 +120,12 @@ def _scores(
 def _pairs_with(rows: Sequence[int], prompt_ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Every pair that has one of the rows, (k, 2)."""
     pairs = []
-    for row in rows:
-        others = np.flatnonzero(prompt_ids == prompt_ids[row])
+    order = np.argsort(prompt_ids, kind="stable")
+    ordered = prompt_ids[order]
+    first = np.searchsorted(ordered, prompt_ids[rows], side="left")
+    last = np.searchsorted(ordered, prompt_ids[rows], side="right")
+    for row, start, end in zip(rows, first, last, strict=True):
+        others = order[start:end]
         others = others[others != row]
         pairs.append(np.stack([np.minimum(others, row), np.maximum(others, row)], axis=1))
     if not pairs:

@@ -64,8 +64,8 @@ def choosable_pairs(
 ) -> int:
     """How many pairs can be chosen, as the solver counts them; counting ends at ``enough``.
 
-    Equal texts are no pair, and the next round leaves out what earlier ones have queued. Of a
-    pool that is still being made, the most that it can have.
+    Equal texts are no pair, empty ones are in none, and the next round leaves out what earlier
+    ones have queued. Of a pool that is still being made, the most that it can have.
     """
     if pool.completed_at is None and not pool.completions_per_prompt:
         return enough  # an import says nothing before its end; the solver will
@@ -89,11 +89,12 @@ def _pairs_of_each_prompt(pool: Pool, after: Design | None) -> Iterable[int]:
     queued: Counter[int] = Counter()
     if after is not None:
         chosen = SelectedPair.objects.filter(design__in=chain_of(after))
+        chosen = chosen.exclude(Q(first__text="") | Q(second__text=""))  # of an earlier version
         queued.update(chosen.order_by().values_list("prompt", flat=True))
     written = completions_in_order(pool).exclude(finish_reason=REFUSED)
     rows = written.values_list("prompt_id", "text").iterator(chunk_size=2000)
     for prompt_id, group in groupby(rows, key=lambda row: row[0]):
-        texts = Counter(text_key(text) for _, text in group)
+        texts = Counter(text_key(text) for _, text in group if text.strip())
         equal = sum(_pairs(count) for count in texts.values())
         yield _pairs(texts.total()) - equal - queued[prompt_id]
 

@@ -131,10 +131,15 @@ def test_one_pair_is_one_pair() -> None:
     ]
 
 
-def test_what_a_server_refused_to_write_is_in_no_pair(pool: Pool) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [{"finish_reason": "refused", "text": "No."}, {"text": ""}, {"text": " \n\u3000"}],
+    ids=["refused", "empty", "blank"],
+)
+def test_what_no_trainer_takes_is_in_no_pair(pool: Pool, given: dict[str, str]) -> None:
     before = pool_arrays(FeatureSet.objects.get(), dimension=4).candidates.n_pairs
-    refused = pool.completions.filter(prompt__position__lt=2, index=0)
-    refused.update(finish_reason="refused", text="")
+    left_out = pool.completions.filter(prompt__position__lt=2, index=0)
+    left_out.update(**given)
     arrays = pool_arrays(FeatureSet.objects.get(), dimension=4)
     others = pool.completions.filter(prompt__position=0).count() - 1
     assert arrays.candidates.n_pairs == before - 2 * others
