@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Campaign, Judgement
+from pairselect.designs.fields import percent
 
 MOST_CRITERIA = 8
 LONGEST_CRITERION = 60
@@ -43,11 +44,6 @@ GROUPS: list[tuple[str | Promise, tuple[str, ...]]] = [
     (_("Fairness"), ("labels_per_pair", "repeat_share", "gold_share", "mask_identities")),
     (_("People"), ("passing_mark", "mix_window", "pause_minutes")),
 ]
-
-
-def percent(most: int, **options: Any) -> forms.FloatField:
-    widget = forms.NumberInput(attrs={"step": "any"})
-    return forms.FloatField(min_value=0, max_value=most, required=False, widget=widget, **options)
 
 
 class AskedForm(forms.Form):

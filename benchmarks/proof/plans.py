@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.proof.task import Split
 from pairselect.core import CandidatePool, Selection, budget_curve, choose_pairs, next_round
 from pairselect.core.arrays import FloatArray, IntArray
+from pairselect.core.strategies import AGREEMENT, KEEP
 
 # Certified fraction above the optimum at which a design will do: far below what seeds differ by.
 TOLERANCE = 0.01
@@ -42,7 +43,7 @@ class Plan:
     strategy: str = "trace"
     method: str = "exact"
     scores: str = ""
-    keep: float = 0.3
+    keep: float = KEEP
     rounds: int = 1
     first: str = "trace"
     random_share: float = 0.0
@@ -51,7 +52,7 @@ class Plan:
     max_per_prompt: int | None = None
     prior_sd: float | None = None
     fit_prior_sd: float | None = None
-    agreement: float = 0.6
+    agreement: float = AGREEMENT
     dimension: int = 0
     draws: int = 1
 

@@ -31,8 +31,8 @@ from pairselect.core.selection import (
 from pairselect.core.solver import solve
 from pairselect.core.vertex import solve_vertex_design
 
-# Share of the pairs, those with the largest score gap, that trace_gap chooses among. In the first
-# look (docs/log.md) it was by far the best with 0.3; other shares are still to be measured.
+# Share of the pairs, those with the largest score gap, that trace_gap chooses among. Other shares
+# do as well (docs/proof), and trace_weighted, which cuts nothing off, better.
 KEEP = 0.3
 # Share of the labels that follow the scores, as trace_weighted takes it. In docs/proof 0.6 has what
 # good scores bring and does no harm with poor ones; 0.75 believed those too.

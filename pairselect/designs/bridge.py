@@ -119,6 +119,8 @@ def _scores(
 
 def _pairs_with(rows: Sequence[int], prompt_ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Every pair that has one of the rows, (k, 2)."""
+    if not rows:
+        return np.zeros((0, 2), dtype=np.int64)
     pairs = []
     order = np.argsort(prompt_ids, kind="stable")
     ordered = prompt_ids[order]
@@ -128,8 +130,6 @@ def _pairs_with(rows: Sequence[int], prompt_ids: NDArray[np.int64]) -> NDArray[n
         others = order[start:end]
         others = others[others != row]
         pairs.append(np.stack([np.minimum(others, row), np.maximum(others, row)], axis=1))
-    if not pairs:
-        return np.zeros((0, 2), dtype=np.int64)
     return np.unique(np.concatenate(pairs), axis=0)
 
 

@@ -5,7 +5,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from pairselect.core import STRATEGIES
+from pairselect.core.strategies import AGREEMENT, KEEP
 from pairselect.designs.budgeting import MOST
+from pairselect.designs.fields import percent
 from pairselect.designs.grouping import GroupedForm
 from pairselect.designs.models import PRIOR_SD, Design
 from pairselect.designs.queries import choosable_pairs, choosable_pools
@@ -59,29 +61,22 @@ class DesignForm(GroupedForm):
         label=_("Strategy"),
         widget=forms.RadioSelect,
     )
-    random_share = forms.FloatField(
-        min_value=0,
-        max_value=100,
-        required=False,
+    random_share = percent(
         initial=0,
         # xgettext:no-python-format
         label=_("Random control, % of the budget"),
         help_text=_("Pairs drawn at random among the others, to measure what the choice is worth."),
     )
-    keep = forms.FloatField(
-        min_value=1,
-        max_value=100,
-        required=False,
-        initial=30,
+    keep = percent(
+        least=1,
+        initial=round(100 * KEEP),
         # xgettext:no-python-format
         label=_("Pairs that trace gap keeps, %"),
         help_text=_("Those whose scores differ most."),
     )
-    agreement = forms.FloatField(
-        min_value=50,
-        max_value=100,
-        required=False,
-        initial=60,
+    agreement = percent(
+        least=50,
+        initial=round(100 * AGREEMENT),
         # xgettext:no-python-format
         label=_("Labels that follow the scores, %"),
         help_text=_(
@@ -142,7 +137,7 @@ class DesignForm(GroupedForm):
         required=False,
         initial=PRIOR_SD,
         label=_("Expected strength of preference"),
-        # E σ(|u|) with u ~ N(0, s²) is 0.595 at s = ½, 0.675 at 1, 0.778 at 2.
+        # E σ(|u|) with u ~ N(0, s²) is 0.596 at s = ½, 0.675 at 1, 0.778 at 2.
         # xgettext:no-python-format
         help_text=_(
             "Standard deviation of a random pair’s logit, as far as the features see it. 0.5: "

@@ -2,6 +2,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from pairselect.core.strategies import AGREEMENT, KEEP
 from pairselect.pools.models import Completion, FeatureSet, Pool, Prompt, ScoreSet
 
 # core.Status for people; one that is not here is its own words.
@@ -49,9 +50,10 @@ class Design(models.Model):
     )
     tolerance = models.FloatField(default=0.003)
     target = models.CharField(max_length=10, choices=Target.choices, default=Target.SAMPLES)
-    keep = models.FloatField(default=0.3, help_text="share of the pairs that a gap lets through")
+    keep = models.FloatField(default=KEEP, help_text="share of the pairs that a gap lets through")
     agreement = models.FloatField(
-        default=0.6, help_text="share of the labels that follow the scores, where they weigh pairs"
+        default=AGREEMENT,
+        help_text="share of the labels that follow the scores, where they weigh pairs",
     )
     random_share = models.FloatField(default=0.0, help_text="share of the budget, as a control")
     seed = models.PositiveBigIntegerField(default=0)

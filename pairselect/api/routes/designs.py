@@ -8,6 +8,7 @@ from pydantic import Field
 from pairselect.api.access import Bearer, Queues, Scope, person
 from pairselect.api.common import Id, Input, NumberOrName, begin, percent, row_of, valid
 from pairselect.api.paging import Page, Paged, page_of
+from pairselect.core.strategies import AGREEMENT, KEEP
 from pairselect.designs.actions import create_design, work_for_design
 from pairselect.designs.forms import DesignForm
 from pairselect.designs.models import PRIOR_SD, Design, Plan
@@ -41,9 +42,10 @@ class ChoiceInput(Input):
     strategy: str = Field("trace", description="as docs/design.md lists them")
     method: str = Field("exact", description="exact or randomized")
     random_share: float = Field(0.0, description="of the budget, drawn at random as a control")
-    keep: float = Field(0.3, description="of the pairs, those that trace_gap looks at")
+    keep: float = Field(KEEP, description="of the pairs, those that trace_gap looks at")
     agreement: float = Field(
-        0.6, description="of the labels, those that follow the scores, as trace_weighted takes it"
+        AGREEMENT,
+        description="of the labels, those that follow the scores, as trace_weighted takes it",
     )
     scores: str = Field("", description="which of the pool's, by name; else the newest")
     max_per_prompt: int | None = Field(None, description="pairs of a prompt, at most")
