@@ -123,9 +123,10 @@ class _Scale:
         return self.start + share * (self.end - self.start)
 
     def ticks(self, least: float) -> list[float]:
-        """Round numbers, 1, 2 or 5 times a power of ten, at least so far from each other."""
+        """Round numbers, one digit times a power of ten where there is room for them, else 1, 2 or
+        5 times, at least so far from each other."""
         first, last = floor(log10(self.low)), floor(log10(self.high))
-        for digits in ((1, 2, 5), (1, 3), (1,)):
+        for digits in (tuple(range(1, 10)), (1, 2, 5), (1, 3), (1,)):
             found = [d * 10.0**power for power in range(first, last + 1) for d in digits]
             inside = [n for n in found if self.low * 0.999 <= n <= self.high * 1.001]
             at = [self(n) for n in inside]

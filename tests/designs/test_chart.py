@@ -117,3 +117,19 @@ def test_labels_of_an_axis_keep_their_distance() -> None:
 def test_one_point_is_no_curve() -> None:
     one = facts(10, worth=10) | {"budgets": [10]}
     assert draw(one, 10) is None  # type: ignore[arg-type]
+
+
+def test_a_flat_curve_has_more_than_one_number_beside_it() -> None:
+    """As with a prior, where labels take little off the loss: 110% to 72% of it."""
+    flat = facts(60, worth=None) | {
+        "budgets": [30, 60, 108],
+        "designed": [0.98, 0.84, 0.72],
+        "uniform": [1.1, 1.0, 0.87],
+        "equivalent": [60.0, 108.0, None],
+        "uniform_budgets": [30, 60, 108],
+        "uniform_losses": [1.1, 1.0, 0.87],
+        "chosen": 0.84,
+    }
+    chart = drawn(flat, 60)  # type: ignore[arg-type]
+    assert {"80%", "90%", "100%"} <= {tick.label for tick in chart.y_ticks}
+    assert all(abs(a - b) >= 38 for a, b in pairwise([tick.at for tick in chart.y_ticks]))
