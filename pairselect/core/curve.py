@@ -122,7 +122,8 @@ def budget_curve(
     if problem.ridge > 0:  # without a ridge, few pairs leave a direction unidentified
         grid = np.union1d(grid, _geometric(1, int(n[0]), n.size))
     random = random_objectives([_at_budget(problem, int(k)) for k in grid], draws=draws, rng=rng)
-    random /= grid
+    # Random pairs teach more the more they are; that a mean of few draws rises is chance.
+    random = np.minimum.accumulate(random / grid)
     objective, bound = _designed_objectives(problem, n, tolerance)
     # More labels only add information: a design for fewer is as good for more, a bound the reverse.
     designed = np.minimum.accumulate(objective / n)
@@ -195,8 +196,7 @@ def _designed_objectives(
 
 def _random_labels(grid: IntArray, losses: FloatArray, asked: FloatArray) -> FloatArray:
     """n at which random pairs bring the losses asked for, straight between points in log-log."""
-    fall = np.maximum.accumulate(-np.log(losses))  # without caps it rises anyway
-    reached = -np.log(asked)
+    fall, reached = -np.log(losses), -np.log(asked)
     number = np.exp(np.interp(reached, fall, np.log(grid)))
     # The slack is rounding: all pairs bring what all pairs bring.
     return np.asarray(np.where(reached > fall[-1] + 1e-9, np.inf, number))
