@@ -235,7 +235,8 @@ def test_every_kind_comes_from_one_pass(
     assert [sorted(kinds) for kinds in passes] == [sorted([*FEATURE_KINDS, "mean_layer_1"])]
     sizes = {one.kind: load_arrays(one)[0].shape for one in FeatureSet.objects.all()}
     assert sizes == {
-        "mean_middle": (15, 32), "last_token": (15, 32), "output_sketch": (15, 2048),
+        "mean_middle": (15, 32), "mean_quarters": (15, 96), "last_token": (15, 32),
+        "output_sketch": (15, 2048),
         "mean_layer_1": (15, 32),
     }  # fmt: skip
 

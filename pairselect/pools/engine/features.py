@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 
 import numpy as np
 import torch
@@ -63,7 +63,7 @@ def dimension(kind: str, lm: LanguageModel) -> int:
         For an unknown kind, or one of a layer that the model lacks.
     """
     known = feature_kind(kind)
-    known.layer(layer_count(lm.model))
+    known.layers(layer_count(lm.model))
     return known.size(lm.hidden_size)
 
 
@@ -151,11 +151,11 @@ def encode(
 class _Plan:
     """What is asked for, and how many layers it takes; all of them for what reads final states.
 
-    `layers` tells each kind's index into ``hidden_states``, by name.
+    `layers` tells each kind's indices into ``hidden_states``, by name.
     """
 
     kinds: tuple[FeatureKind, ...]
-    layers: Mapping[str, int]
+    layers: Mapping[str, tuple[int, ...]]
     depth: int
     log_probs: bool
 
@@ -167,8 +167,8 @@ class _Plan:
 def _plan(lm: LanguageModel, names: Sequence[str], *, log_probs: bool) -> _Plan:
     kinds = tuple(feature_kind(name) for name in dict.fromkeys(names))
     count = layer_count(lm.model)
-    layers = {kind.name: kind.layer(count) for kind in kinds}
-    depth = count if log_probs else max(layers.values(), default=0)
+    layers = {kind.name: kind.layers(count) for kind in kinds}
+    depth = count if log_probs else max(chain(*layers.values()), default=0)
     return _Plan(kinds, layers, depth, log_probs)
 
 
@@ -223,7 +223,7 @@ def _encode_batch(
     states = read_layers(
         lm.model,
         plan.depth,
-        set(plan.layers.values()),
+        set(chain(*plan.layers.values())),
         input_ids=ids.to(lm.device),
         attention_mask=torch.cat([before, mask], dim=1).to(lm.device),
         position_ids=positions.to(lm.device),
@@ -231,7 +231,9 @@ def _encode_batch(
         use_cache=cache is not None,
     )
     pooled = {
-        kind.name: _pool(states[plan.layers[kind.name]], batch, kind.pooling)
+        kind.name: np.hstack(
+            [_pool(states[layer], batch, kind.pooling) for layer in plan.layers[kind.name]]
+        )
         for kind in plan.kinds
         if kind.pooling != "sketch"
     }

@@ -91,7 +91,7 @@ class InProcessGenerator:
             for name in capture:
                 with suppress(ValueError):  # there is no such layer: the later pass will say so
                     kind = feature_kind(name)
-                    kind.layer(self._decoder.depth)
+                    kind.layers(self._decoder.depth)
                     if kind.pooling in ("mean", "last"):
                         self._kinds[name] = kind
 

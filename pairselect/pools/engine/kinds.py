@@ -1,63 +1,67 @@
-"""The kinds of features, by name: which hidden state, and how tokens become one vector."""
+"""The kinds of features, by name: which hidden states, and how tokens become one vector."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 DEFAULT_KIND = "mean_middle"
-FEATURE_KINDS = (DEFAULT_KIND, "last_token", "output_sketch")
+FEATURE_KINDS = (DEFAULT_KIND, "mean_quarters", "last_token", "output_sketch")
 """The kinds that are offered. `feature_kind` also reads ``mean_layer_N``, for any layer N."""
 
 SKETCH_SHAPE = (32, 64)
 SKETCH_SEED = 2606_19607
+
+HALF, FINAL = Fraction(1, 2), Fraction(1)
 
 _MEAN_LAYER = re.compile(r"mean_layer_(0|[1-9]\d{0,5})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class FeatureKind:
-    """Which hidden state is taken, and how a completion's tokens become one vector.
+    """Which hidden states are taken, and how a completion's tokens become one vector.
 
     Parameters
     ----------
     name
         Under which it is asked for.
-    place
-        The state: the number k of ``hidden_states[k]``, that is the input of layer k, 0 the
-        embeddings and the layers' number the final state after the final norm; ``"middle"``,
-        the input of layer n // 2; or ``"final"``.
+    places
+        The states, side by side in the vector: the number k of ``hidden_states[k]``, that is the
+        input of layer k, 0 the embeddings and the layers' number n the final state after the
+        final norm; or a share of n, rounded down.
     pooling
         ``"mean"`` over the completion's tokens, the ``"last"`` token, or the ``"sketch"`` of the
         output layer's gradient (see `sketch`).
     """
 
     name: str
-    place: int | Literal["middle", "final"]
+    places: tuple[int | Fraction, ...]
     pooling: Literal["mean", "last", "sketch"]
 
-    def layer(self, layer_count: int) -> int:
-        """Return the index into ``hidden_states``, 0 to `layer_count`.
+    def layers(self, layer_count: int) -> tuple[int, ...]:
+        """Return the indices into ``hidden_states``, each 0 to `layer_count`.
 
         Raises
         ------
         ValueError
             When the model has no such layer.
         """
-        if self.place == "middle":
-            return layer_count // 2
-        if self.place == "final":
-            return layer_count
-        if self.place > layer_count:
+        found = tuple(
+            place if isinstance(place, int) else int(place * layer_count) for place in self.places
+        )
+        if max(found) > layer_count:
             raise ValueError(
                 f"The model has no layer for {self.name!r}: it has {layer_count} layers, so name "
                 f"mean_layer_0 to mean_layer_{layer_count}."
             )
-        return self.place
+        return found
 
     def size(self, hidden_size: int) -> int:
         """Return the dimension of the features, of a model whose states have `hidden_size`."""
-        return SKETCH_SHAPE[0] * SKETCH_SHAPE[1] if self.pooling == "sketch" else hidden_size
+        if self.pooling == "sketch":
+            return SKETCH_SHAPE[0] * SKETCH_SHAPE[1]
+        return len(self.places) * hidden_size
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -75,6 +79,9 @@ def feature_kind(name: str) -> FeatureKind:
     ``mean_middle``
         The default: the mean over the completion's tokens of the middle layer's input. Far
         better than the last token on real features.
+    ``mean_quarters``
+        The same of the layers at a quarter, at half and at three quarters of the depth, side by
+        side: three times as long.
     ``mean_layer_N``
         The same at a chosen layer, N from 0 (the embeddings) to the number of layers (the final
         state, after the final norm).
@@ -89,13 +96,15 @@ def feature_kind(name: str) -> FeatureKind:
         When there is no kind of that name.
     """
     if name == "mean_middle":
-        return FeatureKind(name, "middle", "mean")
+        return FeatureKind(name, (HALF,), "mean")
+    if name == "mean_quarters":
+        return FeatureKind(name, (HALF / 2, HALF, HALF * 3 / 2), "mean")
     if name == "last_token":
-        return FeatureKind(name, "final", "last")
+        return FeatureKind(name, (FINAL,), "last")
     if name == "output_sketch":
-        return FeatureKind(name, "final", "sketch")
+        return FeatureKind(name, (FINAL,), "sketch")
     if match := _MEAN_LAYER.fullmatch(name):
-        return FeatureKind(name, int(match[1]), "mean")
+        return FeatureKind(name, (int(match[1]),), "mean")
     raise ValueError(
         f"There is no feature kind {name!r}: use {', '.join(FEATURE_KINDS)}, or mean_layer_N with "
         "the number N of a layer."

@@ -1,6 +1,7 @@
 """A batch in which a row that ends makes room for the next: for models with a lean forward pass."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ class SlotBatch:
         self._decoder, self._sampler, self._eos_ids = decoder, sampler, eos_ids
         self._most, self._memory = most, memory
         self._kinds = kinds
-        self._layers = {kind.layer(decoder.depth) for kind in kinds.values()}
+        self._layers = set(chain(*(kind.layers(decoder.depth) for kind in kinds.values())))
         self._catch = self._layers - {decoder.depth}  # the final states come anyway
         self._rows: list[Row | None] = []  # None is a slot whose row has ended
         self._cache = decoder.cache(0, 0)
@@ -173,12 +174,13 @@ class SlotBatch:
         count = int(self._lengths[slot]) - len(row.prompt)
         row.features = {}
         for name, kind in self._kinds.items():
-            depth = kind.layer(self._decoder.depth)
             # without tokens every kind takes the state at the prompt's last
-            mean = kind.pooling == "mean" and count > 0
-            last = self._at(read, depth)[place].float()
-            vector = self._sums[depth][slot] / count if mean else last
-            features: NDArray[np.float32] = vector.cpu().numpy()
+            depths = kind.layers(self._decoder.depth)
+            if kind.pooling == "mean" and count > 0:
+                parts = [self._sums[depth][slot] / count for depth in depths]
+            else:
+                parts = [self._at(read, depth)[place].float() for depth in depths]
+            features: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
             row.features[name] = features
 
     def _need(self, row: Row) -> int:

@@ -12,7 +12,7 @@ from pairselect.pools.engine.generation import InProcessGenerator, Request, Samp
 from pairselect.pools.engine.loading import LanguageModel, load_model
 from tests.pools.engine.test_generation import requests, say, texts
 
-KINDS = ("mean_middle", "last_token", "mean_layer_0", "mean_layer_4")
+KINDS = ("mean_middle", "mean_quarters", "last_token", "mean_layer_0", "mean_layer_4")
 
 
 def legible(folder: Path, dtype: torch.dtype) -> LanguageModel:

@@ -6,7 +6,7 @@ import torch
 
 from pairselect.pools.engine import features
 from pairselect.pools.engine.contract import GenerationStopped, PromptTooLong
-from pairselect.pools.engine.features import FEATURE_KINDS, Item, dimension, encode
+from pairselect.pools.engine.features import FEATURE_KINDS, Item, dimension, encode, feature_kind
 from pairselect.pools.engine.loading import load_model
 
 from .conftest import save_llama, save_tokenizer
@@ -74,7 +74,7 @@ def test_logits_in_small_blocks_change_nothing(tiny, monkeypatch):
 
 def test_dtypes_and_shapes_are_as_promised(tiny):
     result = encode(tiny, ITEMS, KINDS)
-    sizes = {"mean_middle": 32, "last_token": 32, "output_sketch": 2048}
+    sizes = {"mean_middle": 32, "mean_quarters": 96, "last_token": 32, "output_sketch": 2048}
     assert {k: (v.dtype, v.shape) for k, v in result.features.items()} == {
         kind: (np.dtype(np.float32), (5, size)) for kind, size in sizes.items()
     }
@@ -129,7 +129,9 @@ def test_every_layer_can_be_chosen(model, log_probs, request):
 
 
 @pytest.mark.parametrize("model", ["tiny", "sliding"])
-@pytest.mark.parametrize(("kind", "layers"), [("mean_layer_0", 0), ("mean_middle", 2)])
+@pytest.mark.parametrize(
+    ("kind", "layers"), [("mean_layer_0", 0), ("mean_middle", 2), ("mean_quarters", 3)]
+)
 def test_inner_layers_alone_end_the_pass_there(model, kind, layers, request):
     lm = request.getfixturevalue(model)
     whole = encode(lm, ITEMS, [kind])
@@ -147,6 +149,20 @@ def test_inner_layers_alone_end_the_pass_there(model, kind, layers, request):
     np.testing.assert_array_equal(short.features[kind], whole.features[kind])
     np.testing.assert_array_equal(short.token_counts, whole.token_counts)
     assert np.isnan(short.log_probs).all()
+
+
+@pytest.mark.parametrize("model", ["tiny", "sliding"])
+def test_quarters_are_three_layers_side_by_side(model, request):
+    lm = request.getfixturevalue(model)
+    layers = ["mean_layer_1", "mean_layer_2", "mean_layer_3"]  # of four
+    result = encode(lm, ITEMS, ["mean_quarters", *layers], batch_tokens=100)
+    side_by_side = np.hstack([result.features[layer] for layer in layers])
+    np.testing.assert_array_equal(result.features["mean_quarters"], side_by_side)
+
+
+@pytest.mark.parametrize(("depth", "layers"), [(30, (7, 15, 22)), (5, (1, 2, 3)), (1, (0, 0, 0))])
+def test_quarters_of_a_depth_are_rounded_down(depth, layers):
+    assert feature_kind("mean_quarters").layers(depth) == layers
 
 
 def test_a_kind_asked_for_twice_is_given_once(tiny):
@@ -262,7 +278,7 @@ def test_prompt_with_room_for_one_token_is_encoded(tiny):
 
 @pytest.mark.parametrize("name", ["other", "mean_layer_", "mean_layer_-1", "mean_layer_02", ""])
 def test_unknown_kind_is_refused(tiny, name):
-    expected = "no feature kind '.*': use mean_middle, last_token, output_sketch, or mean_layer_N"
+    expected = "no feature kind '.*': use mean_middle, .*, output_sketch, or mean_layer_N"
     with pytest.raises(ValueError, match=expected):
         encode(tiny, ITEMS, [name])
 
