@@ -59,11 +59,16 @@ def jobs(site: Site) -> dict[str, tuple[str, str, int]]:
     return {f"{kind}-{subject}": tuple(rest) for kind, subject, *rest in rows}
 
 
+def active(site: Site) -> int:
+    return sum(status not in ENDED for status, _, _ in jobs(site).values())
+
+
 def wait_for_all(site: Site, *, seconds: float = 240) -> dict[str, tuple[str, str, int]]:
-    """Until no job is active."""
-    wait_until(
-        lambda: all(status in ENDED for status, _, _ in jobs(site).values()),
-        f"the jobs to end: {jobs(site)}\n{site.said()}",
-        seconds=seconds,
-    )
+    """Until no job is active; in so many seconds one of them ends."""
+    while left := active(site):
+        wait_until(
+            lambda left=left: active(site) < left,  # type: ignore[misc]
+            f"one of {left} jobs to end: {jobs(site)}\n{site.said()}",
+            seconds=seconds,
+        )
     return jobs(site)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import requests
 
 from pairselect.management.commands import serve
@@ -45,6 +46,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+# Of a test that goes through rounds.
+PATIENTLY = pytest.mark.timeout(0 if ROUNDS else 1800)
 
 
 def wait_until(true: Callable[[], Any], what: str, *, seconds: float = START_SECONDS) -> Any:

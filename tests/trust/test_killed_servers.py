@@ -13,10 +13,9 @@ from functools import partial
 from typing import Any
 
 import psutil
-import pytest
 
 from tests.trust.desk import Annotator, Ledger, at_once, losses
-from tests.trust.serving import Postgres, Site, kill_group, rounds, wait_until
+from tests.trust.serving import PATIENTLY, Postgres, Site, kill_group, rounds, wait_until
 
 PEOPLE = 8
 IN_TWO_TABS = 2  # of them
@@ -124,7 +123,7 @@ class Killer:
         self.postgres.start()
 
 
-@pytest.mark.timeout(1800)
+@PATIENTLY
 def test_what_was_acknowledged_is_stored_once(
     database: str, make_site: Callable[..., Site], postgres: Callable[[], Postgres]
 ) -> None:

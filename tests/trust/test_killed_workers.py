@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.trust.jobs import (
-    ENDED,
     Line,
+    active,
     enqueue,
     jobs,
     last_line,
@@ -19,7 +19,7 @@ from tests.trust.jobs import (
     wait_for_all,
 )
 from tests.trust.kinds.tasks import STEPS
-from tests.trust.serving import ROUNDS, Site, kill_group, rounds, wait_until
+from tests.trust.serving import PATIENTLY, ROUNDS, Site, kill_group, rounds, wait_until
 
 WORKERS = 3
 JOBS_A_ROUND = 3
@@ -28,7 +28,7 @@ STALE = "" if ROUNDS else "4"  # s; "": the product's own 45
 SECONDS_TO_SEE = 60.0
 
 
-@pytest.mark.timeout(1800)
+@PATIENTLY
 def test_every_job_ends_and_none_runs_twice_at_once(
     database: str, make_site: Callable[..., Site]
 ) -> None:
@@ -43,7 +43,7 @@ def test_every_job_ends_and_none_runs_twice_at_once(
     killed, since = 0, 0
     while killed < number:
         line = wait_until(
-            lambda: last_line(site, after=since) or all_ended(site),  # noqa: B023
+            lambda: last_line(site, after=since) or not active(site),  # noqa: B023
             f"a step after {killed} kills, seed {seed}",
         )
         if not isinstance(line, Line):
@@ -81,10 +81,6 @@ def more(site: Site, wanted: list[tuple[str, int]], number: int) -> None:
     fresh = [(KINDS[n % len(KINDS)], n) for n in range(len(wanted), len(wanted) + number)]
     enqueue(site, *fresh)
     wanted += fresh
-
-
-def all_ended(site: Site) -> bool:
-    return all(status in ENDED for status, _, _ in jobs(site).values())
 
 
 def told_why(name: str, status: str, error: str, cancelled: list[str]) -> bool:
