@@ -380,7 +380,10 @@ def test_pages_are_written_the_same_twice_and_nothing_is_measured_again(tmp_path
             ],
         )
         texts.append({path.name: path.read_bytes() for path in output.iterdir()})
-    pages = {f"preferences{name}.md" for name in ("", "-features", "-gap", "-prior", "-settings")}
+    pages = {
+        f"preferences{name}.md"
+        for name in ("", "-features", "-kinds", "-gap", "-prior", "-settings")
+    }
     assert set(texts[0]) == pages | {"preferences.svg"}
     assert texts[0] == texts[1]
     main = texts[0]["preferences.md"].decode()

@@ -15,6 +15,8 @@ from benchmarks.proof.experiments import (
     CORRELATIONS,
     FEATURE_PLANS,
     GAP_BASE,
+    KIND_PLANS,
+    KINDS,
     Named,
     gap_plans,
     main_plans,
@@ -87,6 +89,8 @@ def run(setting: Setting, arguments: list[str] | None = None) -> None:
     if "features" in (o.only or EXPERIMENTS):
         names += o.features
     by_model: dict[str, set[str]] = {}
+    if "kinds" in (o.only or EXPERIMENTS):
+        names += KINDS
     for model, kind in (one for name in names for one in kinds_of(name)):
         by_model.setdefault(model, set()).add(kind)
     for model, kinds in by_model.items():
@@ -163,6 +167,17 @@ def features_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str
     )
 
 
+def kinds_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    benches = {name: make(name) for name in KINDS}
+    for one in benches.values():
+        measured(one, KIND_PLANS)
+    return (
+        "The exact trace design with its prior, on each kind of features, and the fit on the same. "
+        f"Below the accuracy with `{KINDS[0]}` differences to it.\n\n"
+        + report.kinds_section(benches, KIND_PLANS)
+    )
+
+
 def gap_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     bench = make(o.main_features)
     scores = [*(noisy(c) for c in CORRELATIONS), *bench.task.at_hand]
@@ -200,6 +215,7 @@ Experiment = Callable[[Maker, argparse.Namespace, Path], str]
 EXPERIMENTS: dict[str, tuple[str, Experiment]] = {
     "main": ("", main_experiment),
     "features": (": what features carry", features_experiment),
+    "kinds": (": the default on other features", kinds_experiment),
     "gap": (": score gap and design", gap_experiment),
     "prior": (": a prior in the design", prior_experiment),
     "settings": (": one setting at a time", settings_experiment),

@@ -150,6 +150,13 @@ GAP_BASE = {
     "trace": Named("trace", designed(method="randomized", draws=2), FEW_BUDGETS),
 }
 
+# The default with other features, beside its own; with every pair, what they can tell at all.
+KINDS = ("mean_middle", "mean_quarters", "mean_layer_22", "mean_quarters@no_length")
+KIND_PLANS = {
+    "uniform": Named("uniform", Plan("uniform"), ()),
+    "trace": Named("trace", DEFAULT, SCORE_BUDGETS),
+}
+
 FEATURE_PLANS = {
     "uniform": Named("uniform", UNIFORM, UNIFORM_BUDGETS),
     "trace": Named("trace", designed(method="randomized", draws=2), (100, 400, 1600)),

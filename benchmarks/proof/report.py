@@ -9,8 +9,9 @@ import numpy as np
 
 from benchmarks.proof.experiments import GAP_BASE, Named, gap_plans
 from benchmarks.proof.measuring import Bench
-from benchmarks.proof.statistics import Curve, difference
+from benchmarks.proof.statistics import Curve, difference, estimate
 from benchmarks.proof.tables import accuracy_of, plain, ratio_cell, table
+from pairselect.core.arrays import FloatArray
 
 STYLE = {
     "uniform": ("#555555", "-", "o"),
@@ -154,6 +155,25 @@ def features_section(benches: Mapping[str, Bench], plans: Mapping[str, Named]) -
     head = ["features", "d", "uniform, all labels"]
     head += [f"uniform, {n:,}" for n in budgets] + [f"trace − uniform, {n:,}" for n in budgets]
     return table(head, rows)
+
+
+def kinds_section(benches: Mapping[str, Bench], plans: Mapping[str, Named]) -> str:
+    """The design on each kind of features against the first kind's, and what all labels bring."""
+    first, *others = benches
+    designed = {name: curve_of(bench, plans["trace"]) for name, bench in benches.items()}
+    every = {name: _with_all(bench, plans["uniform"]) for name, bench in benches.items()}
+    budgets = [int(n) for n in designed[first].budgets]
+    cells = [plain(accuracy_of(designed[first], n)) for n in budgets]
+    rows = [[f"`{first}`: accuracy", *cells, plain(estimate(every[first]))]]
+    for name in others:
+        cells = [difference_cell(designed[name], designed[first], n) for n in budgets]
+        rows.append([f"`{name}`", *cells, plain(estimate(every[name] - every[first]), sign=True)])
+    return table(["", *(f"{n:,}" for n in budgets), "all labels"], rows)
+
+
+def _with_all(bench: Bench, uniform: Named) -> FloatArray:
+    """Accuracies with every pair, the first of all, then of each resample: (1 + RESAMPLES,)."""
+    return curve_of(bench, uniform).accuracies()[-1]
 
 
 def difference_cell(curve: Curve, other: Curve, budget: int) -> str:
