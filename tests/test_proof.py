@@ -16,7 +16,7 @@ from benchmarks.proof.plans import Plan
 from benchmarks.proof.pools import RawPool, Workshop
 from benchmarks.proof.records import Cell, Results
 from benchmarks.proof.sources import Source
-from benchmarks.proof.task import Split, task_of
+from benchmarks.proof.task import Split, gained, task_of, tempered
 from pairselect.core.bradley_terry import PRIOR_GRID
 from pairselect.core.gap_weights import slope
 
@@ -130,6 +130,34 @@ def test_the_truth_is_right_about_every_decided_pair_and_its_reverse_about_none(
     assert np.array_equal(whole.right(truth, prompts), whole.judged)
     assert not whole.right(-truth, prompts).any()
     assert np.array_equal(whole.right(np.zeros(WIDTH), prompts), whole.judged / 2)
+
+
+@pytest.mark.parametrize("kl", [0.02, 0.5])
+def test_a_policy_has_the_kl_that_was_asked_for_and_the_truth_gains_most(kl):
+    rng = np.random.default_rng(0)
+    score = rng.normal(size=(60, SIZE))
+    other = score + 2 * rng.normal(size=score.shape)
+    for reward in (score, other, 100 * other):
+        weights = tempered(reward, kl)
+        assert np.allclose(weights.sum(axis=1), 1)
+        assert np.mean(np.sum(weights * np.log(SIZE * weights), axis=1)) == pytest.approx(kl)
+    best, learnt = (gained(reward, score, kl).mean() for reward in (score, other))
+    assert best > learnt > 0 > gained(-other, score, kl).mean()
+    assert np.array_equal(gained(np.zeros_like(score), score, kl), np.zeros(60))
+
+
+def test_more_than_the_sharpest_policy_is_not_had():
+    """Of two completions, one of which is sure: ln 2 nats."""
+    assert tempered(np.array([[0.0, 1.0]]), 5.0).tolist() == [[0.0, 1.0]]
+
+
+def test_gains_are_of_the_prompts_that_are_asked_for():
+    whole = task()
+    truth = np.arange(1, WIDTH + 1.0)
+    prompts = np.array([3, 7])
+    rows = np.flatnonzero(np.isin(whole.prompt, prompts)).reshape(2, -1)
+    expected = gained(whole.features[rows] @ truth, whole.score[rows], 0.1)
+    assert np.array_equal(whole.gains(truth, prompts, 0.1), expected)
 
 
 @pytest.mark.parametrize("correlation", [0.2, 0.46, 0.9])
@@ -382,9 +410,9 @@ def test_pages_are_written_the_same_twice_and_nothing_is_measured_again(tmp_path
         texts.append({path.name: path.read_bytes() for path in output.iterdir()})
     pages = {
         f"preferences{name}.md"
-        for name in ("", "-features", "-kinds", "-gap", "-prior", "-settings")
+        for name in ("", "-features", "-kinds", "-policy", "-gap", "-prior", "-settings")
     }
-    assert set(texts[0]) == pages | {"preferences.svg"}
+    assert set(texts[0]) == pages | {"preferences.svg", "preferences-policy.svg"}
     assert texts[0] == texts[1]
     main = texts[0]["preferences.md"].decode()
     assert "--seeds 2" in main

@@ -17,6 +17,7 @@ from benchmarks.proof.experiments import (
     GAP_BASE,
     KIND_PLANS,
     KINDS,
+    POLICY_PLANS,
     Named,
     gap_plans,
     main_plans,
@@ -178,6 +179,21 @@ def kinds_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     )
 
 
+def policy_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    bench = make(o.main_features)
+    measured(bench, POLICY_PLANS)
+    figure = figure.with_stem(f"{figure.stem}-policy")
+    return (
+        "What a policy gains that follows the fitted reward: on held-out prompts it draws among "
+        "the completions that the reference wrote, with probabilities in proportion to exp(reward "
+        "/ β). That is what DPO comes to where log-probabilities are linear in the features, on "
+        "these samples. β is such that the policies compared have the same KL to the reference, "
+        "the mean over prompts; the gain is in the true score, over the reference's own.\n\n"
+        f"![Gain in the true score by KL]({figure.name})\n\n"
+        + report.policy_section(bench, POLICY_PLANS, figure)
+    )
+
+
 def gap_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     bench = make(o.main_features)
     scores = [*(noisy(c) for c in CORRELATIONS), *bench.task.at_hand]
@@ -216,6 +232,7 @@ EXPERIMENTS: dict[str, tuple[str, Experiment]] = {
     "main": ("", main_experiment),
     "features": (": what features carry", features_experiment),
     "kinds": (": the default on other features", kinds_experiment),
+    "policy": (": what a policy gains", policy_experiment),
     "gap": (": score gap and design", gap_experiment),
     "prior": (": a prior in the design", prior_experiment),
     "settings": (": one setting at a time", settings_experiment),

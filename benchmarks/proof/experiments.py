@@ -150,6 +150,17 @@ GAP_BASE = {
     "trace": Named("trace", designed(method="randomized", draws=2), FEW_BUDGETS),
 }
 
+# What a policy gains that follows the fitted reward.
+POLICY_PLANS = {
+    "uniform": Named("uniform", UNIFORM, UNIFORM_BUDGETS),
+    "vertex": Named("trace, vertex (the paper's)", Plan("trace_vertex", draws=2), SCORE_BUDGETS),
+    "plain": Named("trace, exact, no prior", PLAIN, SCORE_BUDGETS),
+    "trace": Named("trace, exact (the default)", DEFAULT, SCORE_BUDGETS),
+    "k_center": Named("k-center", Plan("k_center"), SCORE_BUDGETS),
+    "max": Named("max_gap, noisy truth", Plan("max_gap", scores=NOISY), SCORE_BUDGETS),
+    "weighted": Named("trace_weighted, noisy truth", weighted(NOISY), SCORE_BUDGETS),
+}
+
 # The default with other features, beside its own; with every pair, what they can tell at all.
 KINDS = ("mean_middle", "mean_quarters", "mean_layer_22", "mean_quarters@no_length")
 KIND_PLANS = {

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
 
 import numpy as np
 import orjson
 
 from benchmarks.proof.learner import Learner
 from benchmarks.proof.plans import DEFAULT, Plan, choose
-from benchmarks.proof.records import Cell, Results
+from benchmarks.proof.records import GAINS, Cell, Results
 from benchmarks.proof.statistics import Curve
-from benchmarks.proof.task import Split, Task
+from benchmarks.proof.task import Split, Task, gained
 from pairselect.core.arrays import FloatArray
 
 # The receipt's prediction is the same for every draw and nearly so for every seed.
 RECEIPTS = 3  # seeds
+# At which policies are compared, in nats.
+KLS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 WITH_RECEIPT = (DEFAULT, Plan())
 SECONDS_BETWEEN = 30  # of what is said about the progress
 
@@ -55,7 +59,7 @@ class Bench:
             for seed in range(self.seeds)
             for name in plans
             for n in budgets[name]
-            if self.cell(plans[name], n, seed) not in self.results
+            if self.results.lacks_gains(self.cell(plans[name], n, seed))
         ]
         started = said = time.perf_counter()
         for done, (seed, name, n) in enumerate(missing, 1):
@@ -72,6 +76,7 @@ class Bench:
         n = min(budget, pool.n_pairs)
         receipt = seed < RECEIPTS and plan in WITH_RECEIPT
         right, ties, seconds = np.zeros(split.test.size), 0.0, 0.0
+        gains = dict.fromkeys(KLS, np.zeros(split.test.size))
         draws = 1 if n == pool.n_pairs else plan.draws
         for draw in range(draws):
             began = time.process_time()
@@ -79,8 +84,11 @@ class Bench:
             seconds += time.process_time() - began
             theta = self.learner.fit(split, chosen.pairs)
             right += self.task.right(theta, split.test) / draws
+            for kl in KLS:
+                gains[kl] = gains[kl] + self.task.gains(theta, split.test, kl) / draws
             ties += float(np.mean(split.labels(chosen.pairs) == 0.5)) / draws
-        facts = {"ties": round(ties, 4), "seconds": round(seconds / draws, 3)}
+        facts: dict[str, Any] = {"ties": round(ties, 4), "seconds": round(seconds / draws, 3)}
+        facts[GAINS] = {f"{kl:g}": np.round(one, 4).tolist() for kl, one in gains.items()}
         if chosen.worth is not None and np.isfinite(chosen.worth):
             facts["worth"] = round(chosen.worth, 1)
         if chosen.gap is not None and np.isfinite(chosen.gap):
@@ -89,21 +97,40 @@ class Bench:
 
     def curve(self, plan: Plan, budgets: Sequence[int]) -> Curve:
         """What was measured, as a curve over the budgets."""
-        shape = (len(budgets), self.seeds, self.task.n_prompts)
-        right = np.zeros(shape)
-        for b, n in enumerate(budgets):
-            for seed in range(self.seeds):
-                found = self.results.right(self.cell(plan, n, seed))
-                right[b, seed, self.split(seed).test] = found
-        return Curve(np.array(budgets), right, self.judged())
+        found = self._held_out(
+            len(budgets),
+            lambda b, seed: self.results.right(self.cell(plan, budgets[b], seed)),
+        )
+        return Curve(np.array(budgets), found, self.judged())
+
+    def gains(self, plan: Plan, budgets: Sequence[int], kl: float) -> Curve:
+        """What policies of this KL gain in score over the reference, over the budgets."""
+        found = self._held_out(
+            len(budgets),
+            lambda b, seed: self.results.gains(self.cell(plan, budgets[b], seed), kl),
+        )
+        return Curve(np.array(budgets), found, self._held(), nothing=0.0)
+
+    def best_gains(self, kl: float) -> Curve:
+        """The same of a policy that follows the true score itself."""
+        score = self.task.score.reshape(self.task.n_prompts, -1)
+        found = self._held_out(1, lambda _, seed: gained(*[score[self.split(seed).test]] * 2, kl))
+        return Curve(np.zeros(1), found, self._held(), nothing=0.0)
+
+    def _held_out(self, budgets: int, quantity: Callable[[int, int], FloatArray]) -> FloatArray:
+        """A quantity of each held-out prompt by budget's place and seed: (b, seeds, prompts)."""
+        found = np.zeros((budgets, self.seeds, self.task.n_prompts))
+        for b, seed in product(range(budgets), range(self.seeds)):
+            found[b, seed, self.split(seed).test] = quantity(b, seed)
+        return found
+
+    def _held(self) -> FloatArray:
+        """1 where the seed holds the prompt out, (seeds, prompts)."""
+        return self._held_out(1, lambda _, seed: np.ones(self.split(seed).test.size))[0]
 
     def judged(self) -> FloatArray:
         """Decided pairs of each prompt, 0 where the seed does not hold it out, (seeds, prompts)."""
-        found = np.zeros((self.seeds, self.task.n_prompts))
-        for seed in range(self.seeds):
-            test = self.split(seed).test
-            found[seed, test] = self.task.judged[test]
-        return found
+        return self._held_out(1, lambda _, seed: self.task.judged[self.split(seed).test])[0]
 
     def fact(self, plan: Plan, budget: int, name: str) -> list[float]:
         """This fact of each seed that has it."""

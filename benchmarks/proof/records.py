@@ -15,6 +15,7 @@ from pairselect.core.arrays import FloatArray
 
 # Raise it where the same key would mean something else than before.
 VERSION = 1
+GAINS = "gains"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ class Results:
     def right(self, cell: Cell) -> FloatArray:
         """Decided pairs of each held-out prompt that the learner had right."""
         return np.array(self.found[cell.key]["right"])
+
+    def gains(self, cell: Cell, kl: float) -> FloatArray:
+        """What the policy of this KL gains on each held-out prompt."""
+        return np.array(self.found[cell.key][GAINS][f"{kl:g}"])
+
+    def lacks_gains(self, cell: Cell) -> bool:
+        """Whether the cell was not measured, or before gains were."""
+        return cell not in self or GAINS not in self.found[cell.key]
 
     def add(self, cell: Cell, right: FloatArray, facts: Mapping[str, Any]) -> None:
         record = {

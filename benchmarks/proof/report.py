@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.proof.experiments import GAP_BASE, Named, gap_plans
-from benchmarks.proof.measuring import Bench
-from benchmarks.proof.statistics import Curve, difference, estimate
+from benchmarks.proof.measuring import KLS, Bench
+from benchmarks.proof.statistics import Curve, Estimate, difference, estimate
 from benchmarks.proof.tables import accuracy_of, plain, ratio_cell, table
 from pairselect.core.arrays import FloatArray
 
@@ -38,26 +38,34 @@ def prior_section(bench: Bench, plans: Mapping[str, Named]) -> str:
 
 def comparison(curves: Mapping[str, Curve], plans: Mapping[str, Named]) -> str:
     """Differences to uniform, and label ratios."""
-    uniform, budgets = curves["uniform"], [int(n) for n in curves["trace"].budgets]
-    rows = [["uniform: accuracy", *(plain(accuracy_of(uniform, n)) for n in budgets)]]
-    ratios = []
-    for name, curve in curves.items():
-        if name == "uniform":
-            continue
-        label = plans[name].label
-        rows.append([label, *(difference_cell(curve, uniform, n) for n in budgets)])
-        ratios.append([label, *(ratio_cell(curve, n, uniform) for n in budgets)])
-    head = ["", *(f"{n:,}" for n in budgets)]
+    uniform = curves["uniform"]
     most = int(uniform.budgets[-1])
+    differences, ratios = against_uniform(curves, plans, "accuracy")
     return (
         f"With all {most:,} labels the accuracy is {plain(accuracy_of(uniform, most))}. First row: "
         "the accuracy of uniform; below it each plan's difference to it, at as many labels.\n\n"
-        + table(head, rows)
+        + differences
         + "\nLabel ratio: how many times as many labels uniform needs for the same accuracy (2 is "
         "half of the labels). `>`: uniform does not get there with every pair, `<`: it is there "
         "with its smallest budget. A dash: not measured, or the plan has learnt less than a fifth "
-        "of what all labels teach.\n\n" + table(head, ratios)
+        "of what all labels teach.\n\n" + ratios
     )
+
+
+def against_uniform(
+    curves: Mapping[str, Curve], plans: Mapping[str, Named], what: str
+) -> tuple[str, str]:
+    """Tables of differences to uniform and of label ratios, at the budgets of ``trace``."""
+    uniform, budgets = curves["uniform"], [int(n) for n in curves["trace"].budgets]
+    rows = [[f"uniform: {what}", *(plain(accuracy_of(uniform, n)) for n in budgets)]]
+    ratios = []
+    for name, curve in curves.items():
+        if name != "uniform":
+            label = plans[name].label
+            rows.append([label, *(difference_cell(curve, uniform, n) for n in budgets)])
+            ratios.append([label, *(ratio_cell(curve, n, uniform) for n in budgets)])
+    head = ["", *(f"{n:,}" for n in budgets)]
+    return table(head, rows), table(head, ratios)
 
 
 def draw(curves: Mapping[str, Curve], plans: Mapping[str, Named], path: Path) -> None:
@@ -155,6 +163,53 @@ def features_section(benches: Mapping[str, Bench], plans: Mapping[str, Named]) -
     head = ["features", "d", "uniform, all labels"]
     head += [f"uniform, {n:,}" for n in budgets] + [f"trace − uniform, {n:,}" for n in budgets]
     return table(head, rows)
+
+
+POLICY_KL = 0.2  # nats
+FRONTIER = {"uniform": (100, 200, 400), "trace": (200,), "weighted": (200,)}
+FRONTIER_STYLE = {
+    ("uniform", 100): ("#bbbbbb", "-", "o"),
+    ("uniform", 200): ("#888888", "-", "o"),
+    ("uniform", 400): ("#444444", "-", "o"),
+    ("trace", 200): ("#0072B2", "-", "o"),
+    ("weighted", 200): ("#009E73", "-", "o"),
+}
+
+
+def policy_section(bench: Bench, plans: Mapping[str, Named], figure: Path) -> str:
+    """Gains at one KL against the number of labels, and frontiers with a few numbers of them."""
+    draw_frontier(bench, plans, figure)
+    gains = {
+        name: bench.gains(one.plan, used(bench, one), POLICY_KL) for name, one in plans.items()
+    }
+    uniform, best = gains["uniform"], bench.best_gains(POLICY_KL)
+    most = int(uniform.budgets[-1])
+    differences, ratios = against_uniform(gains, plans, "gain")
+    return (
+        f"At a KL of {POLICY_KL:g} nats all {most:,} labels gain "
+        f"{plain(accuracy_of(uniform, most))}, and the true score itself "
+        f"{plain(accuracy_of(best, 0))}. First row: the gain of uniform; below it each plan's "
+        "difference to it, at as many labels.\n\n"
+        + differences
+        + "\nLabel ratio: how many times as many labels uniform needs for the same gain (`>`, `<` "
+        "and a dash as on the page about a prior).\n\n" + ratios
+    )
+
+
+def draw_frontier(bench: Bench, plans: Mapping[str, Named], path: Path) -> None:
+    from benchmarks.synthetic import figures
+
+    chart, (axes,) = figures.panels(["Gain in the true score by KL to the reference, nats"])
+    start = Estimate(0.0, 0.0, 0.0)
+    for name, budgets in FRONTIER.items():
+        for n in (n for n in budgets if n in used(bench, plans[name])):
+            found = [accuracy_of(bench.gains(plans[name].plan, [n], kl), n) for kl in KLS]
+            style, label = FRONTIER_STYLE[name, n], f"{plans[name].label}, {n} labels"
+            band = n == 200 and name != "weighted"
+            figures.line(axes, [0, *KLS], [start, *found], label=label, style=style, band=band)
+    axes.set_xlabel("KL(policy ‖ reference), nats")
+    figures.legend(chart, axes)
+    figures.save(chart, path)
 
 
 def kinds_section(benches: Mapping[str, Bench], plans: Mapping[str, Named]) -> str:

@@ -33,11 +33,16 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """What a plan came to: budgets, and what the learner had right of what could be."""
+    """What a plan came to: budgets, and what the learner had right of what could be.
+
+    Or another quantity of each prompt, `judged` its weight, and `nothing` what it is where
+    nothing was learnt.
+    """
 
     budgets: IntArray  # (b,), rising
     right: FloatArray  # (b, seeds, prompts), 0 where the prompt is not held out
     judged: FloatArray  # (seeds, prompts), likewise
+    nothing: float = 0.5
 
     def accuracies(self) -> FloatArray:
         """(b, 1 + RESAMPLES): held-out accuracy, of all first, then of each resample."""

@@ -20,7 +20,8 @@ def ratio_cell(curve: Curve, budget: int, uniform: Curve) -> str:
     if budget not in curve.budgets:
         return "–"
     levels = uniform.accuracies()[:, 0]
-    if curve.accuracies()[curve.at(budget), 0] - 0.5 < LEARNT * (levels.max() - 0.5):
+    learnt = curve.accuracies()[curve.at(budget), 0] - curve.nothing
+    if learnt < LEARNT * (levels.max() - curve.nothing):
         return "–"
     found = label_ratio(curve, budget, uniform)
     least, most = uniform.budgets[0] / budget, uniform.budgets[-1] / budget

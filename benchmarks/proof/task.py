@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from scipy.special import rel_entr, softmax
 
 from benchmarks.proof.sources import Source
 from pairselect.core import CandidatePool, near_duplicates
@@ -68,6 +69,18 @@ class Task:
         right = np.where(logit == 0, 0.5, (logit > 0) == (self.preferred[here] == 1))
         return np.bincount(self.prompt[pairs[:, 0]], right, minlength=self.n_prompts)[prompts]
 
+    def gains(self, theta: FloatArray, prompts: IntArray, kl: float) -> FloatArray:
+        """What a policy that follows θᵀφ gains in the true score, of each of these prompts.
+
+        The policy draws among a prompt's completions, each of which the reference wrote, with
+        probabilities in proportion to exp(t θᵀφ): what DPO comes to in the log-linear class, on
+        samples. t is that at which KL(policy ‖ reference), the mean over the prompts, is `kl` nats,
+        or the sharpest there is. What all draw alike from the reference is taken off. Prompts have
+        equally many completions.
+        """
+        rows = np.flatnonzero(np.isin(self.prompt, prompts)).reshape(len(prompts), -1)
+        return gained(self.features[rows, : theta.size] @ theta, self.score[rows], kl)
+
     def noisy_score(self, correlation: float, rng: np.random.Generator) -> FloatArray:
         """The score with noise, so that its differences within prompts correlate as much.
 
@@ -82,6 +95,30 @@ class Task:
         variance = float(np.mean(difference**2)) / 2
         found: FloatArray = self.score + noise * np.sqrt(variance * (correlation**-2 - 1))
         return found
+
+
+def gained(reward: FloatArray, score: FloatArray, kl: float) -> FloatArray:
+    """Mean score under the weights of `tempered` less the plain mean, (prompts,)."""
+    weights = tempered(reward, kl)
+    found: FloatArray = np.sum(weights * score, axis=1) - score.mean(axis=1)
+    return found
+
+
+def tempered(reward: FloatArray, kl: float) -> FloatArray:
+    """Weights (prompts, K) ∝ exp(t reward), rows sum to 1, of mean KL to uniform `kl` nats.
+
+    t is found by bisection; where no t is large enough, the largest that is tried.
+    """
+    spread = float(np.std(reward - reward.mean(axis=1, keepdims=True)))
+    if spread == 0:
+        return np.full(reward.shape, 1 / reward.shape[1])
+    low, high = 0.0, 1e4 / spread
+    for _ in range(60):
+        t = (low + high) / 2
+        weights = softmax(t * reward, axis=1)
+        found = np.mean(np.sum(rel_entr(weights, 1 / reward.shape[1]), axis=1))
+        low, high = (t, high) if found < kl else (low, t)
+    return np.asarray(softmax(high * reward, axis=1))
 
 
 def task_of(source: Source, raw_features: FloatArray, **columns: IntArray | FloatArray) -> Task:
