@@ -17,7 +17,7 @@ from uuid import UUID
 
 import requests
 
-from tests.trust.serving import Site
+from tests.trust.serving import ROUNDS, Site
 
 SHEET = re.compile(
     r'id="desk" data-token="(?P<lease>[^"]+)" data-answer-url="(?P<url>[^"]+)"'
@@ -29,7 +29,7 @@ CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 LAST = re.compile(r'name="judgement" value="(\d*)"')
 REVISE = re.compile(r'href="(/work/\d+/[a-z2-7]{13}/)"')
 STORED = ("stored", "repeated")
-GIVE_UP_SECONDS = 180.0
+GIVE_UP_SECONDS = 600.0 if ROUNDS else 180.0
 
 Fields = list[tuple[str, str]]
 Said = tuple[str, str]  # the choice; the text that it called better, of a tie or a skip none
