@@ -27,7 +27,8 @@ serve: install
 	@$(RUN) manage.py serve --host $(HOST) --port $(PORT)
 
 # In the order of tests/conftest.py, whose long files come first.
-PYTEST = $(RUN) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(RUN) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
+	--durations 25 --durations-min 5
 PROCESSES ?= 3
 
 test: .venv/.tested-with
