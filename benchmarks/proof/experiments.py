@@ -162,7 +162,13 @@ POLICY_PLANS = {
 }
 
 # The default with other features, beside its own; with every pair, what they can tell at all.
-KINDS = ("mean_middle", "mean_quarters", "mean_layer_22", "mean_quarters@no_length")
+KINDS = (
+    "mean_middle",
+    "mean_middle@no_length",
+    "mean_layer_22",
+    "mean_quarters",
+    "mean_quarters@no_length",
+)
 KIND_PLANS = {
     "uniform": Named("uniform", Plan("uniform"), ()),
     "trace": Named("trace", DEFAULT, SCORE_BUDGETS),
