@@ -61,6 +61,11 @@ class Page:
             for place, plans in found.items()
         }
 
+    def every(self) -> list[Measured]:
+        """Whatever has been measured of this scale's runs."""
+        cells = (self.bench.cell(run, self.learning) for run in runs_of(self.bench.scale))
+        return [one for one in map(self.bench.archive.measured, cells) if one is not None]
+
     @cached_property
     def frontiers(self) -> dict[Place, dict[str, Frontier]]:
         found = {}
@@ -88,11 +93,14 @@ class Page:
         tuning = orjson.loads((self.folder / "sft" / "sft.json").read_bytes())
         file = self.folder / "seconds.json"
         seconds = orjson.loads(file.read_bytes()) if file.exists() else {}
-        took = ", ".join(f"{name} {value / 60:.1f}" for name, value in seconds.items())
+        took = [f"{name} {value / 60:.1f}" for name, value in seconds.items() if name != "runs"]
+        runs = [one.facts["seconds"] for one in self.every()]
+        if runs:
+            took.append(f"{len(runs)} runs {sum(runs) / 60:.0f}, one after the other")
         start = [float(one.reward.mean()) for one in self.reference]
         lines = [
             "# Sentiment\n",
-            f"`{command}` on {machine}. Minutes: {took or 'unknown'}.\n",
+            f"`{command}` on {machine}. Minutes: {', '.join(took) or 'unknown'}.\n",
             *([reduced(scale.notes)] if scale.notes else []),
             "Film reviews (Maas et al. 2011). The reference policy is SmolLM2-135M-Instruct after "
             f"{tuning['rows']:,} reviews of supervised fine-tuning: given the first {scale.words} "
