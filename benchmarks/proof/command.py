@@ -89,9 +89,9 @@ def run(setting: Setting, arguments: list[str] | None = None) -> None:
     names = [DEFAULT_FEATURES, o.main_features]
     if "features" in (o.only or EXPERIMENTS):
         names += o.features
-    by_model: dict[str, set[str]] = {}
     if "kinds" in (o.only or EXPERIMENTS):
         names += KINDS
+    by_model: dict[str, set[str]] = {}
     for model, kind in (one for name in names for one in kinds_of(name)):
         by_model.setdefault(model, set()).add(kind)
     for model, kinds in by_model.items():

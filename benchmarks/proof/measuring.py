@@ -113,9 +113,13 @@ class Bench:
 
     def best_gains(self, kl: float) -> Curve:
         """The same of a policy that follows the true score itself."""
-        score = self.task.score.reshape(self.task.n_prompts, -1)
-        found = self._held_out(1, lambda _, seed: gained(*[score[self.split(seed).test]] * 2, kl))
-        return Curve(np.zeros(1), found, self._held(), nothing=0.0)
+        scores = self.task.score.reshape(self.task.n_prompts, -1)
+
+        def of_seed(_: int, seed: int) -> FloatArray:
+            score = scores[self.split(seed).test]
+            return gained(score, score, kl)
+
+        return Curve(np.zeros(1), self._held_out(1, of_seed), self._held(), nothing=0.0)
 
     def _held_out(self, budgets: int, quantity: Callable[[int, int], FloatArray]) -> FloatArray:
         """A quantity of each held-out prompt by budget's place and seed: (b, seeds, prompts)."""
