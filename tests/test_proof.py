@@ -240,6 +240,20 @@ def test_later_rounds_know_the_labels_of_earlier_ones():
     assert not np.array_equal(pairs[0][20:], pairs[1][20:])
 
 
+def test_a_design_may_see_other_features_than_the_learner():
+    whole = task()
+    other = task(seed=5).features
+    split = Split.of(replace(whole, designed_on=other), 1)
+    alone = Split.of(replace(whole, features=other), 1)
+    chosen, same, plain = (
+        plans.choose(one, Plan(), 50, 0).pairs for one in (split, alone, Split.of(whole, 1))
+    )
+    assert np.array_equal(chosen, same)
+    assert not np.array_equal(chosen, plain)
+    learner = Learner(WIDTH)
+    assert np.array_equal(learner.fit(split, chosen), learner.fit(Split.of(whole, 1), chosen))
+
+
 @pytest.mark.parametrize("agreement", [0.55, 0.65, 0.8, 0.95])
 def test_the_derived_slope_is_the_limit_of_the_whole_one(agreement):
     gap = np.linspace(0.05, 3, 40)

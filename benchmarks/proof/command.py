@@ -25,7 +25,7 @@ from benchmarks.proof.experiments import (
     prior_plans,
     settings_plans,
 )
-from benchmarks.proof.features import Shelf
+from benchmarks.proof.features import DESIGNED_ON, Shelf
 from benchmarks.proof.learner import Learner
 from benchmarks.proof.measuring import Bench
 from benchmarks.proof.pools import EMBEDDED, Workshop
@@ -173,7 +173,8 @@ def kinds_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     for one in benches.values():
         measured(one, KIND_PLANS)
     return (
-        "The exact trace design with its prior, on each kind of features, and the fit on the same. "
+        "The exact trace design with its prior, on each kind of features, and the fit on the same, "
+        "or on those in front of `designed on`. "
         f"Below the accuracy with `{KINDS[0]}` differences to it.\n\n"
         + report.kinds_section(benches, KIND_PLANS)
     )
@@ -242,7 +243,8 @@ EXPERIMENTS: dict[str, tuple[str, Experiment]] = {
 def kinds_of(name: str) -> set[tuple[str, str]]:
     """The product's kinds of features that a name needs: (model, kind)."""
     found = set()
-    for part in name.partition("@")[0].split("+"):
+    parts = [part for one in name.split(DESIGNED_ON) for part in one.partition("@")[0].split("+")]
+    for part in parts:
         if part not in ("length", "tfidf", "encoder"):
             model, _, kind = part.rpartition(":")
             found.add((model or EMBEDDED, kind))

@@ -161,13 +161,16 @@ POLICY_PLANS = {
     "weighted": Named("trace_weighted, noisy truth", weighted(NOISY), SCORE_BUDGETS),
 }
 
-# The default with other features, beside its own; with every pair, what they can tell at all.
+# The default with other features, beside its own; with every pair, what they can tell at all. Then
+# those that the design alone sees: whoever trains by DPO does not choose what the policy reads.
 KINDS = (
     "mean_middle",
     "mean_middle@no_length",
     "mean_layer_22",
     "mean_quarters",
     "mean_quarters@no_length",
+    "mean_middle designed on mean_middle@no_length",
+    "mean_middle designed on mean_quarters",
 )
 KIND_PLANS = {
     "uniform": Named("uniform", Plan("uniform"), ()),

@@ -4,7 +4,8 @@
 product's data directory; ``MODEL:KIND`` asks another reference model. ``length`` and ``tfidf`` need
 no model; ``encoder`` is a sentence encoder's mean state of prompt and completion.
 ``+`` joins several. After ``@`` stand options of the reduction: ``@clip=none``, ``@clip=0.9``,
-``@scale=none``, ``@no_length`` (what length explains is taken off).
+``@scale=none``, ``@no_length`` (what length explains is taken off). After ``designed on`` stand
+features that the design sees instead of the learner's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from benchmarks.proof.task import Task, task_of
 from pairselect.core import reduce_features
 from pairselect.core.arrays import FloatArray, IntArray
 
+DESIGNED_ON = " designed on "
 MOST_DIMENSIONS = 256
 RAREST = 5  # a word in fewer completions is left out
 VOCABULARY = 4000
@@ -39,6 +41,9 @@ class Shelf:
 
     def task(self, name: str) -> Task:
         """The source with these features, reduced by the product."""
+        learnt, _, designed = name.partition(DESIGNED_ON)
+        if designed:
+            return replace(self.task(learnt), designed_on=self.task(designed).features)
         joined, _, options = name.partition("@")
         parts = [self.raw(one) for one in joined.split("+")]
         kept = dict(one.partition("=")[::2] for one in options.split(",") if one)

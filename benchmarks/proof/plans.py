@@ -78,7 +78,7 @@ def choose(split: Split, plan: Plan, budget: int, draw: int, *, receipt: bool = 
     rng = np.random.default_rng([3, split.seed, budget, draw])
     if plan.rounds > 1:
         return Chosen(in_rounds(split, plan, budget, rng))
-    pool = split.pool(plan.dimension or dimension_for(budget))
+    pool = split.design_pool(plan.dimension or dimension_for(budget))
     if plan.scores:
         pool = scored(pool, split.scores(plan.scores))
     settings = settings_of(plan, rng)
@@ -92,10 +92,10 @@ def in_rounds(split: Split, plan: Plan, budget: int, rng: np.random.Generator) -
     """Pairs (budget, 2), a part a round; the first by a strategy that needs no labels."""
     sizes = np.diff(np.linspace(0, budget, plan.rounds + 1).round().astype(int)).tolist()
     settings = settings_of(plan, rng)
-    pool = split.pool(plan.dimension or dimension_for(sizes[0]))
+    pool = split.design_pool(plan.dimension or dimension_for(sizes[0]))
     pairs = choose_pairs(pool, strategy=plan.first, budget=sizes[0], **settings).pairs
     for size in sizes[1:]:
-        pool = split.pool(plan.dimension or dimension_for(size + len(pairs)))
+        pool = split.design_pool(plan.dimension or dimension_for(size + len(pairs)))
         step = next_round(
             pool,
             pairs,

@@ -33,6 +33,7 @@ class Task:
     preferred: FloatArray  # (m,)
     score: FloatArray  # (n,), a perfect score
     at_hand: Mapping[str, FloatArray]  # (n,) each, scores that cost nobody's judgement
+    designed_on: FloatArray | None = None  # (n, D'), reduced; None: `features`, as for the learner
 
     @property
     def n_prompts(self) -> int:
@@ -147,7 +148,7 @@ class Split:
     seed: int
     test: IntArray  # prompts, in order
     rows: IntArray  # of the training prompts
-    _pools: dict[int, CandidatePool] = field(default_factory=dict)
+    _pools: dict[tuple[int, bool], CandidatePool] = field(default_factory=dict)
 
     @classmethod
     def of(cls, task: Task, seed: int) -> Split:
@@ -162,11 +163,20 @@ class Split:
 
     def pool(self, dimension: int) -> CandidatePool:
         """The training prompts as the product has them: equal texts and near-duplicates barred."""
-        d = min(dimension, self.task.features.shape[1])
-        if d not in self._pools:
+        return self._pool(self.task.features, dimension)
+
+    def design_pool(self, dimension: int) -> CandidatePool:
+        """The same as a design sees it."""
+        other = self.task.designed_on
+        return self.pool(dimension) if other is None else self._pool(other, dimension)
+
+    def _pool(self, features: FloatArray, dimension: int) -> CandidatePool:
+        d = min(dimension, features.shape[1])
+        key = d, features is self.task.features
+        if key not in self._pools:
             rows = self.rows
             pool = CandidatePool(
-                self.task.features[rows, :d],
+                features[rows, :d],
                 self.task.prompt[rows],
                 self.task.log_probs[rows],
                 text_id=self.task.text_id[rows],
@@ -174,8 +184,8 @@ class Split:
             near = near_duplicates(pool, limit=pool.n_pairs)
             if near.count:
                 pool = pool.without(pool.pair_ids(near.pairs))
-            self._pools[d] = pool
-        return self._pools[d]
+            self._pools[key] = pool
+        return self._pools[key]
 
     def scores(self, name: str) -> FloatArray:
         """A score for each of `rows`.
