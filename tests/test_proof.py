@@ -125,11 +125,10 @@ def test_labels_are_those_of_the_same_texts():
 
 def test_the_truth_is_right_about_every_decided_pair_and_its_reverse_about_none():
     whole = task()
-    truth = np.arange(1, WIDTH + 1.0)
-    prompts = np.arange(PROMPTS)
+    truth, prompts = whole.score, np.arange(PROMPTS)
     assert np.array_equal(whole.right(truth, prompts), whole.judged)
     assert not whole.right(-truth, prompts).any()
-    assert np.array_equal(whole.right(np.zeros(WIDTH), prompts), whole.judged / 2)
+    assert np.array_equal(whole.right(np.zeros_like(truth), prompts), whole.judged / 2)
 
 
 @pytest.mark.parametrize("kl", [0.02, 0.5])
@@ -153,11 +152,11 @@ def test_more_than_the_sharpest_policy_is_not_had():
 
 def test_gains_are_of_the_prompts_that_are_asked_for():
     whole = task()
-    truth = np.arange(1, WIDTH + 1.0)
+    reward = whole.features[:, 0]
     prompts = np.array([3, 7])
     rows = np.flatnonzero(np.isin(whole.prompt, prompts)).reshape(2, -1)
-    expected = gained(whole.features[rows] @ truth, whole.score[rows], 0.1)
-    assert np.array_equal(whole.gains(truth, prompts, 0.1), expected)
+    expected = gained(reward[rows], whole.score[rows], 0.1)
+    assert np.array_equal(whole.gains(reward, prompts, 0.1), expected)
 
 
 @pytest.mark.parametrize("correlation", [0.2, 0.46, 0.9])

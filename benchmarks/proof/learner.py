@@ -1,14 +1,33 @@
-"""The reward model that labels teach: a Bradley-Terry fit on the features, the product's own."""
+"""The reward model that labels teach; the main one a Bradley-Terry fit, the product's own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from benchmarks.proof.task import Split
 from pairselect.core import fit_bradley_terry
 from pairselect.core.arrays import FloatArray, IntArray
+
+
+class RewardLearner(Protocol):
+    """Labels in, rewards out; the same for every strategy."""
+
+    @property
+    def name(self) -> str:
+        """Whatever decides what it learns."""
+
+    @property
+    def dimension(self) -> int:
+        """Of the features of the pool whose rows pairs are numbered by."""
+
+    def rewards(self, split: Split, pairs: IntArray) -> FloatArray:
+        """Of the task's rows (n,), those of held-out prompts at least, from labelled pairs.
+
+        The pairs are (k, 2), rows of the split's pool.
+        """
 
 
 @dataclass(frozen=True)
@@ -41,3 +60,9 @@ class Learner:
         if not len(pairs):
             return np.zeros(pool.dimension)
         return fit_bradley_terry(pool, pairs, preferred, prior_sd=self.prior_sd).theta
+
+    def rewards(self, split: Split, pairs: IntArray) -> FloatArray:
+        """θ̂ᵀφ of every row."""
+        theta = self.fit(split, pairs)
+        found: FloatArray = split.task.features[:, : theta.size] @ theta
+        return found

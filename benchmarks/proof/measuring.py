@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from benchmarks.proof.learner import Learner
+from benchmarks.proof.learner import Learner, RewardLearner
 from benchmarks.proof.plans import DEFAULT, Plan, choose
 from benchmarks.proof.records import GAINS, Cell, Results
 from benchmarks.proof.statistics import Curve
@@ -35,7 +35,7 @@ class Bench:
     features: str
     results: Results
     seeds: int
-    learner: Learner = field(default_factory=Learner)
+    learner: RewardLearner = field(default_factory=Learner)
     _splits: dict[int, Split] = field(default_factory=dict)
 
     def split(self, seed: int) -> Split:
@@ -82,10 +82,10 @@ class Bench:
             began = time.process_time()
             chosen = choose(split, plan, n, draw, receipt=receipt)
             seconds += time.process_time() - began
-            theta = self.learner.fit(split, chosen.pairs)
-            right += self.task.right(theta, split.test) / draws
+            reward = self.learner.rewards(split, chosen.pairs)
+            right += self.task.right(reward, split.test) / draws
             for kl in KLS:
-                gains[kl] = gains[kl] + self.task.gains(theta, split.test, kl) / draws
+                gains[kl] = gains[kl] + self.task.gains(reward, split.test, kl) / draws
             ties += float(np.mean(split.labels(chosen.pairs) == 0.5)) / draws
         facts: dict[str, Any] = {"ties": round(ties, 4), "seconds": round(seconds / draws, 3)}
         facts[GAINS] = {f"{kl:g}": np.round(one, 4).tolist() for kl, one in gains.items()}

@@ -61,26 +61,25 @@ class Task:
         keys = pairs[:, 0] * len(self.prompt) + pairs[:, 1]
         return self.preferred[np.searchsorted(self._keys, keys)]
 
-    def right(self, theta: FloatArray, prompts: IntArray) -> FloatArray:
-        """Decided pairs of each of these prompts whose winner θᵀφ tells; a tie counts ½."""
+    def right(self, reward: FloatArray, prompts: IntArray) -> FloatArray:
+        """Decided pairs of each of these prompts whose winner the reward (n,) tells; a tie is ½."""
         here = self.decided & np.isin(self.prompt[self.pairs[:, 0]], prompts)
         pairs = self.pairs[here]
-        reward = self.features[:, : theta.size] @ theta
         logit = reward[pairs[:, 0]] - reward[pairs[:, 1]]
         right = np.where(logit == 0, 0.5, (logit > 0) == (self.preferred[here] == 1))
         return np.bincount(self.prompt[pairs[:, 0]], right, minlength=self.n_prompts)[prompts]
 
-    def gains(self, theta: FloatArray, prompts: IntArray, kl: float) -> FloatArray:
-        """What a policy that follows θᵀφ gains in the true score, of each of these prompts.
+    def gains(self, reward: FloatArray, prompts: IntArray, kl: float) -> FloatArray:
+        """What a policy that follows a reward (n,) gains in the true score, of each prompt of these.
 
         The policy draws among a prompt's completions, each of which the reference wrote, with
-        probabilities in proportion to exp(t θᵀφ): what DPO comes to in the log-linear class, on
-        samples. t is that at which KL(policy ‖ reference), the mean over the prompts, is `kl` nats,
-        or the sharpest there is. What all draw alike from the reference is taken off. Prompts have
-        equally many completions.
+        probabilities in proportion to exp(t reward): what DPO comes to in the log-linear class
+        where the reward is θᵀφ, on samples. t is that at which KL(policy ‖ reference), the mean
+        over the prompts, is `kl` nats, or the sharpest there is. What all draw alike from the
+        reference is taken off. Prompts have equally many completions.
         """
         rows = np.flatnonzero(np.isin(self.prompt, prompts)).reshape(len(prompts), -1)
-        return gained(self.features[rows, : theta.size] @ theta, self.score[rows], kl)
+        return gained(reward[rows], self.score[rows], kl)
 
     def noisy_score(self, correlation: float, rng: np.random.Generator) -> FloatArray:
         """The score with noise, so that its differences within prompts correlate as much.
