@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,13 @@ import orjson
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from benchmarks.proof.lora import LoraLearner
+from benchmarks.proof.pools import Question
 from benchmarks.proof.sentiment.scales import Learning
 from benchmarks.proof.sentiment.training import Studio
 from benchmarks.proof.sentiment.tuning import TEMPLATE
+from benchmarks.proof.sources import Source
+from benchmarks.proof.task import Split, task_of
 from pairselect.core.arrays import FloatArray
 
 pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("ignore")]
@@ -97,6 +103,29 @@ def test_a_large_beta_stays_near_the_reference(studio: Studio) -> None:
         studio.train(rows(16), LEARNING, beta=beta, seed=0)
         kl[beta] = write(studio)[1].mean()
     assert kl[5.0] < kl[0.05]
+
+
+def test_a_fine_tuned_reward_follows_its_labels(studio: Studio) -> None:
+    """Of pools of four with one, two, three and four e, people like the most."""
+    questions = [Question(f"Word {k}?", ("e zz", "e e", "e e e", "e e e e")) for k in range(24)]
+    pairs = np.array([(q, a, b) for q in range(24) for a, b in combinations(range(4), 2)])
+    score = np.tile(np.arange(4.0), (24, 1))
+    source = Source(tuple(questions), pairs, np.zeros(len(pairs)), score, {})
+    rows = np.arange(96)
+    features = np.random.default_rng(0).standard_normal((96, 4))
+    task = task_of(source, features, log_probs=-1.0 - rows, token_counts=np.full(96, 3))
+    split = Split.of(task, 0)
+    folder = Path(studio.reference.name)
+    learner = LoraLearner(folder, questions, rate=1e-2, epochs=6, dimension=4)
+    pairs = split.pool(4).pair_rows(split.pool(4).candidate_ids())
+    reward = learner.rewards(split, pairs)
+    held_out = np.isin(task.prompt, split.test)
+    assert np.isnan(reward[~held_out]).all()
+    assert task.right(reward, split.test).sum() > 0.9 * task.judged[split.test].sum()
+    assert np.allclose(learner.rewards(split, pairs)[held_out], reward[held_out], atol=1e-4)
+
+    tied = Split.of(replace(task, preferred=np.full(len(task.pairs), 0.5)), 0)
+    assert not learner.rewards(tied, pairs)[held_out].any()
 
 
 @pytest.mark.timeout(1500)

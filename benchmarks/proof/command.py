@@ -17,6 +17,7 @@ from benchmarks.proof.experiments import (
     GAP_BASE,
     KIND_PLANS,
     KINDS,
+    LORA_PLANS,
     POLICY_PLANS,
     Named,
     gap_plans,
@@ -26,9 +27,10 @@ from benchmarks.proof.experiments import (
     settings_plans,
 )
 from benchmarks.proof.features import DESIGNED_ON, Shelf
-from benchmarks.proof.learner import Learner
+from benchmarks.proof.learner import Learner, RewardLearner
+from benchmarks.proof.lora import PROMPT_CHARACTERS, RANK, LoraLearner
 from benchmarks.proof.measuring import Bench
-from benchmarks.proof.pools import EMBEDDED, Workshop
+from benchmarks.proof.pools import EMBEDDED, Workshop, setup
 from benchmarks.proof.records import Results
 from benchmarks.proof.sources import Source
 
@@ -87,9 +89,9 @@ def run(setting: Setting, arguments: list[str] | None = None) -> None:
     workshop = Workshop(o.folder, source.questions)
     workshop.import_pool()
     names = [DEFAULT_FEATURES, o.main_features]
-    if "features" in (o.only or EXPERIMENTS):
+    if "features" in (o.only or USUAL):
         names += o.features
-    if "kinds" in (o.only or EXPERIMENTS):
+    if "kinds" in (o.only or USUAL):
         names += KINDS
     by_model: dict[str, set[str]] = {}
     for model, kind in (one for name in names for one in kinds_of(name)):
@@ -100,12 +102,9 @@ def run(setting: Setting, arguments: list[str] | None = None) -> None:
     results = Results(o.folder / "results.jsonl")
     mark = hashlib.sha256(orjson.dumps(source.preferred.tolist())).hexdigest()[:12]
 
-    def make(features: str) -> Bench:
-        task, data = shelf.task(features), f"{workshop.name}:{mark}"
-        return Bench(task, data, features, results, o.seeds, Learner(ties=o.ties))
-
+    make = Maker(shelf, results, f"{workshop.name}:{mark}", o.seeds, Learner(ties=o.ties))
     o.output.mkdir(parents=True, exist_ok=True)
-    for name in o.only or EXPERIMENTS:
+    for name in o.only or USUAL:
         title, experiment = EXPERIMENTS[name]
         page = o.page if name == "main" else f"{o.page}-{name}"
         body = experiment(make, o, o.output / f"{o.page}.svg")
@@ -136,7 +135,19 @@ def command(setting: Setting, name: str, o: argparse.Namespace) -> str:
     )
 
 
-Maker = Callable[[str], Bench]
+@dataclass(frozen=True)
+class Maker:
+    """Benches on one source, by the name of their features."""
+
+    shelf: Shelf
+    results: Results
+    data: str
+    seeds: int
+    learner: Learner
+
+    def __call__(self, features: str, learner: RewardLearner | None = None) -> Bench:
+        task = self.shelf.task(features)
+        return Bench(task, self.data, features, self.results, self.seeds, learner or self.learner)
 
 
 def measured(bench: Bench, plans: Mapping[str, Named]) -> None:
@@ -195,6 +206,25 @@ def policy_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     )
 
 
+def lora_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    setup(o.folder)
+    from pairselect.pools.engine.embedded import embedded_folder
+
+    learner = LoraLearner(embedded_folder(o.folder), make.shelf.source.questions)
+    bench = make(o.main_features, learner)
+    bench.measure(
+        {name: one.plan for name, one in LORA_PLANS.items()},
+        {name: bench.below(one.budgets) for name, one in LORA_PLANS.items()},
+    )
+    return (
+        "The learner is the embedded model itself, SmolLM2-135M, fine-tuned on the labels: TRL's "
+        f"RewardTrainer, LoRA of rank {RANK} on every linear layer, {learner.epochs} passes at a "
+        f"rate of {learner.rate:g}, {learner.batch} pairs a step. It reads the last "
+        f"{PROMPT_CHARACTERS} characters of the prompt, and the completion. Designs are made on "
+        f"`{o.main_features}`, as elsewhere.\n\n" + report.lora_section(bench, LORA_PLANS)
+    )
+
+
 def gap_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     bench = make(o.main_features)
     scores = [*(noisy(c) for c in CORRELATIONS), *bench.task.at_hand]
@@ -234,10 +264,13 @@ EXPERIMENTS: dict[str, tuple[str, Experiment]] = {
     "features": (": what features carry", features_experiment),
     "kinds": (": the default on other features", kinds_experiment),
     "policy": (": what a policy gains", policy_experiment),
+    "lora": (": a fine-tuned reward model", lora_experiment),
     "gap": (": score gap and design", gap_experiment),
     "prior": (": a prior in the design", prior_experiment),
     "settings": (": one setting at a time", settings_experiment),
 }
+# Fine-tuning a model for each measurement takes hours on a CPU: only where it is asked for.
+USUAL = [name for name in EXPERIMENTS if name != "lora"]
 
 
 def kinds_of(name: str) -> set[tuple[str, str]]:

@@ -177,6 +177,12 @@ KIND_PLANS = {
     "trace": Named("trace", DEFAULT, SCORE_BUDGETS),
 }
 
+LORA_BUDGETS = (100, 400)
+LORA_PLANS = {
+    "uniform": Named("uniform", Plan("uniform"), LORA_BUDGETS),
+    "trace": Named("trace, exact (the default)", DEFAULT, LORA_BUDGETS),
+}
+
 FEATURE_PLANS = {
     "uniform": Named("uniform", UNIFORM, UNIFORM_BUDGETS),
     "trace": Named("trace", designed(method="randomized", draws=2), (100, 400, 1600)),

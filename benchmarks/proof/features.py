@@ -62,9 +62,11 @@ class Shelf:
             clip=None if clip == "none" else clip if clip == "median" else float(clip),
             standardise=not whole,
         )
+        features = reduced.features[:, int(kept.get("without_first", 0)) :]
+        flat = float(kept.get("flatter", 0))
         return task_of(
             self.source,
-            reduced.features,
+            features / features.std(axis=0) ** flat,
             log_probs=product.log_probs,
             token_counts=product.token_counts,
         )

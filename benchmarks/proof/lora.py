@@ -17,11 +17,12 @@ from pairselect.core.arrays import FloatArray, IntArray
 
 RANK = 16
 BATCH_TOKENS = 4096  # that are scored at once
+PROMPT_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class LoraLearner:
-    """Rewards from labels; prompt and completion are read as one plain text.
+    """Rewards from labels; the end of the prompt and the completion are read as one plain text.
 
     A tie is spent and teaches nothing: the trainer has no way to say one.
 
@@ -118,8 +119,12 @@ class LoraLearner:
 
 
 def read(question: Question) -> list[str]:
-    """Prompt and completion as one text, each completion's."""
-    return [f"{question.prompt.rstrip()} {text.lstrip()}" for text in question.completions]
+    """The end of the prompt, where the question stands, with each completion.
+
+    Whole prompts, some with passages of a page, would be most of what a step costs.
+    """
+    asked = question.prompt[-PROMPT_CHARACTERS:]
+    return [f"{asked.strip()} {text.strip()}" for text in question.completions]
 
 
 def _score(model: Any, tokenizer: Any, texts: Sequence[str]) -> FloatArray:

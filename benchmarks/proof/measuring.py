@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -45,8 +46,16 @@ class Bench:
 
     def budgets(self, wanted: Iterable[int]) -> list[int]:
         """Those that every split has pairs for, and all its pairs."""
-        most = min(self.split(seed).pool(self.learner.dimension).n_pairs for seed in range(2))
-        return sorted({n for n in wanted if n < most} | {most})
+        return [*self.below(wanted), self.most]
+
+    def below(self, wanted: Iterable[int]) -> list[int]:
+        """Those that every split has more pairs than."""
+        return sorted({n for n in wanted if n < self.most})
+
+    @cached_property
+    def most(self) -> int:
+        """Pairs that every split has."""
+        return min(self.split(seed).pool(self.learner.dimension).n_pairs for seed in range(2))
 
     def cell(self, plan: Plan, budget: int, seed: int) -> Cell:
         facts = orjson.dumps(plan.facts(), option=orjson.OPT_SORT_KEYS).decode()

@@ -231,6 +231,17 @@ def _with_all(bench: Bench, uniform: Named) -> FloatArray:
     return curve_of(bench, uniform).accuracies()[-1]
 
 
+def lora_section(bench: Bench, plans: Mapping[str, Named]) -> str:
+    """Accuracy with uniform pairs, and what each other plan adds."""
+    budgets = bench.below(plans["uniform"].budgets)
+    curves = {name: bench.curve(one.plan, budgets) for name, one in plans.items()}
+    uniform = curves.pop("uniform")
+    rows = [["uniform: accuracy", *(plain(accuracy_of(uniform, n)) for n in budgets)]]
+    for name, curve in curves.items():
+        rows.append([plans[name].label, *(difference_cell(curve, uniform, n) for n in budgets)])
+    return table(["", *(f"{n:,}" for n in budgets)], rows)
+
+
 def difference_cell(curve: Curve, other: Curve, budget: int) -> str:
     if budget not in curve.budgets:
         return NONE

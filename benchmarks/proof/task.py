@@ -70,7 +70,7 @@ class Task:
         return np.bincount(self.prompt[pairs[:, 0]], right, minlength=self.n_prompts)[prompts]
 
     def gains(self, reward: FloatArray, prompts: IntArray, kl: float) -> FloatArray:
-        """What a policy that follows a reward (n,) gains in the true score, of each prompt of these.
+        """What a policy that follows a reward (n,) gains in the true score, by these prompts.
 
         The policy draws among a prompt's completions, each of which the reference wrote, with
         probabilities in proportion to exp(t reward): what DPO comes to in the log-linear class
