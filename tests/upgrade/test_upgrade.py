@@ -26,9 +26,9 @@ pytestmark = pytest.mark.timeout(1800)  # processes, on a machine that may be bu
 # Models of the first release read from its SQLite file and written where the settings lead.
 COPY = """
 from copy import deepcopy
-from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection, connections, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 with connections["default"].cursor(): pass
@@ -41,8 +41,7 @@ wanted = [node for node in applied if node in MigrationLoader(None).disk_migrati
 last = {}
 for app, name in sorted(wanted):
     last[app] = name
-for app, name in last.items():
-    call_command("migrate", app, name, verbosity=0)
+MigrationExecutor(connection).migrate(list(last.items()))
 old = MigrationLoader(None).project_state(list(last.items())).apps
 with transaction.atomic():
     models = [m for m in old.get_models(include_auto_created=True) if m._meta.managed]
