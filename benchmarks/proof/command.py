@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,7 @@ def options(setting: Setting) -> argparse.ArgumentParser:
     parser.add_argument("--only", choices=list(EXPERIMENTS), action="append")
     parser.add_argument("--main-features", default=DEFAULT_FEATURES, help="of main and gap")
     parser.add_argument("--features", nargs="*", default=list(COMPARED), help="that are compared")
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS), help="against the first")
     parser.add_argument("--encoder", type=Path, help="a sentence encoder's folder")
     parser.add_argument("--ties", choices=("half", "dropped"), default="half")
     parser.add_argument("--output", type=Path, default=Path("docs/proof"))
@@ -92,7 +94,7 @@ def run(setting: Setting, arguments: list[str] | None = None) -> None:
     if "features" in (o.only or USUAL):
         names += o.features
     if "kinds" in (o.only or USUAL):
-        names += KINDS
+        names += o.kinds
     by_model: dict[str, set[str]] = {}
     for model, kind in (one for name in names for one in kinds_of(name)):
         by_model.setdefault(model, set()).add(kind)
@@ -125,6 +127,8 @@ def command(setting: Setting, name: str, o: argparse.Namespace) -> str:
         said.append(f"--seeds {o.seeds}")
     if o.main_features != usual.main_features and name != "features":
         said.append(f"--main-features {o.main_features}")
+    if o.kinds != usual.kinds and name == "kinds":
+        said.append(shlex.join(["--kinds", *o.kinds]))
     if o.page != usual.page:
         said.append(f"--page {o.page}")
     if o.ties != usual.ties:
@@ -180,13 +184,13 @@ def features_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str
 
 
 def kinds_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
-    benches = {name: make(name) for name in KINDS}
+    benches = {name: make(name) for name in o.kinds}
     for one in benches.values():
         measured(one, KIND_PLANS)
     return (
         "The exact trace design with its prior, on each kind of features, and the fit on the same, "
         "or on those in front of `designed on`. "
-        f"Below the accuracy with `{KINDS[0]}` differences to it.\n\n"
+        f"Below the accuracy with `{o.kinds[0]}` differences to it.\n\n"
         + report.kinds_section(benches, KIND_PLANS)
     )
 
