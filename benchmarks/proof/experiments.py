@@ -170,6 +170,7 @@ KINDS = (
     "mean_quarters",
     "mean_quarters@no_length",
     "mean_middle designed on mean_middle@no_length",
+    "mean_middle designed on mean_middle@length=0.5",
     "mean_middle designed on mean_quarters",
 )
 KIND_PLANS = {

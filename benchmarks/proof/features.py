@@ -4,8 +4,8 @@
 product's data directory; ``MODEL:KIND`` asks another reference model. ``length`` and ``tfidf`` need
 no model; ``encoder`` is a sentence encoder's mean state of prompt and completion.
 ``+`` joins several. After ``@`` stand options of the reduction: ``@clip=none``, ``@clip=0.9``,
-``@scale=none``, ``@no_length`` (what length explains is taken off); then ``@without_first=K`` (so
-many principal components are dropped) and ``@flatter=G`` (each coordinate is divided by its
+``@scale=none``, ``@no_length`` (what length explains is taken off), ``@length=S`` (but for a share S
+of it); then ``@without_first=K`` (so many principal components are dropped) and ``@flatter=G`` (each coordinate is divided by its
 standard deviation to the power G). After ``designed on`` stand features that the design sees
 instead of the learner's.
 """
@@ -54,8 +54,9 @@ class Shelf:
         raw = np.concatenate([_scaled(part) for part in parts], axis=1) if parts[1:] else parts[0]
         product = self.read("mean_middle", EMBEDDED)
         prompt = np.repeat(np.arange(len(self.source.questions)), self.source.score.shape[1])
-        if "no_length" in kept:
-            raw = without(raw, lengths(self.texts())[:, :1], prompt)
+        if "no_length" in kept or "length" in kept:
+            less = without(raw, lengths(self.texts())[:, :1], prompt)
+            raw = less + float(kept.get("length", 0)) * (raw - less)
         clip: Any = kept.get("clip", "median")
         reduced = reduce_features(
             raw,
