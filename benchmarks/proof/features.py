@@ -4,10 +4,10 @@
 product's data directory; ``MODEL:KIND`` asks another reference model. ``length`` and ``tfidf`` need
 no model; ``encoder`` is a sentence encoder's mean state of prompt and completion.
 ``+`` joins several. After ``@`` stand options of the reduction: ``@clip=none``, ``@clip=0.9``,
-``@scale=none``, ``@no_length`` (what length explains is taken off), ``@length=S`` (but for a share S
-of it); then ``@without_first=K`` (so many principal components are dropped) and ``@flatter=G`` (each coordinate is divided by its
-standard deviation to the power G). After ``designed on`` stand features that the design sees
-instead of the learner's.
+``@scale=none``, ``@no_length`` (what length explains is taken off), ``@length=S`` (but for a share
+S of it); then ``@without_first=K`` (so many principal components are dropped) and ``@flatter=G``
+(each coordinate is divided by its standard deviation to the power G). After ``designed on`` stand
+features that the design sees instead of the learner's.
 """
 
 from __future__ import annotations
