@@ -36,10 +36,12 @@ from annotate.rounds import NoLabels, create_next_round, usable_labels
 from pairselect.accounts.roles import admin_required, signed_in
 from pairselect.designs.actions import work_for_design
 from pairselect.designs.forms import DesignForm
+from pairselect.designs.queries import openable_designs
 from pairselect.jobs.actions import enqueue_in_turn, last_job
 from pairselect.jobs.limits import queues
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.naming import NameRefused
+from pairselect.pools.queries import the_only
 from pairselect.pools.tidying import archived_or_not
 
 PER_PAGE = 50
@@ -59,7 +61,8 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
 @admin_required
 @queues
 def campaign_new(request: HttpRequest) -> HttpResponse:
-    form = CampaignForm(request.POST or None, initial={"design": request.GET.get("design")})
+    design = request.GET.get("design") or the_only(openable_designs())
+    form = CampaignForm(request.POST or None, initial={"design": design})
     if request.method == "POST" and form.is_valid():
         person = signed_in(request)
         try:

@@ -25,13 +25,14 @@ from pairselect.designs.predicting import (
     said_of,
     shown,
 )
-from pairselect.designs.queries import busiest_prompt, designs, pairs_in_order
+from pairselect.designs.queries import busiest_prompt, choosable_pools, designs, pairs_in_order
 from pairselect.designs.reasons import reasons
 from pairselect.designs.words import in_random_labels, outcome, strategy_summary, verdict
 from pairselect.jobs.actions import enqueue_in_turn, last_job
 from pairselect.jobs.limits import queues
 from pairselect.jobs.queries import last_jobs
 from pairselect.pools.naming import NameRefused
+from pairselect.pools.queries import the_only
 from pairselect.pools.tidying import archived_or_not
 
 PAGE = 25
@@ -52,7 +53,8 @@ def design_list(request: HttpRequest) -> HttpResponse:
 @queues
 def design_new(request: HttpRequest) -> HttpResponse:
     plan = asked_plan(request)
-    return _form_page(request, initial={"pool": request.GET.get("pool")}, plan=plan)
+    pool = request.GET.get("pool") or the_only(choosable_pools())
+    return _form_page(request, initial={"pool": pool}, plan=plan)
 
 
 @require_http_methods(["GET", "POST"])

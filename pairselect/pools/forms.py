@@ -7,7 +7,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from pairselect.pools.language import offered_models, on_server
-from pairselect.pools.models import PromptSet, ScoreSet
+from pairselect.pools.models import ScoreSet
+from pairselect.pools.queries import answerable_prompt_sets
 from pairselect.pools.recipes import Recipe
 from pairselect.pools.words import whole
 
@@ -22,9 +23,7 @@ class PoolForm(forms.Form):
     opens is not a web form's to say.
     """
 
-    prompt_set = forms.ModelChoiceField(
-        PromptSet.objects.filter(imported_at__isnull=False, archived_at=None), label=_("Prompt set")
-    )
+    prompt_set = forms.ModelChoiceField(answerable_prompt_sets(), label=_("Prompt set"))
     name = forms.CharField(max_length=100, label=_("Name"))
     model = forms.MultipleChoiceField(
         label=_("Models"), required=False, widget=forms.CheckboxSelectMultiple

@@ -1,4 +1,6 @@
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from typing import TypeVar
+
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from pairselect.pools.engine.kinds import DEFAULT_KIND, feature_kind
@@ -6,6 +8,7 @@ from pairselect.pools.engine.kinds import FEATURE_KINDS as FEATURE_KINDS
 from pairselect.pools.language import on_server, usual_reference_model
 from pairselect.pools.models import Completion, FeatureSet, Pool, PromptSet, ScoreSet
 
+Row = TypeVar("Row", bound=Model)
 DEFAULT_FEATURES = DEFAULT_KIND
 MOST_UNSCORED = 0.05  # of a pool's completions
 REFUSED = "refused"  # the finish reason of what a server would not write
@@ -22,6 +25,17 @@ def is_feature_kind(name: str) -> bool:
 
 def prompt_sets() -> QuerySet[PromptSet]:
     return PromptSet.objects.annotate(pool_count=Count("pools")).order_by("-pk")
+
+
+def answerable_prompt_sets() -> QuerySet[PromptSet]:
+    """Those that a pool can be written for."""
+    return PromptSet.objects.filter(imported_at__isnull=False, archived_at=None)
+
+
+def the_only(rows: QuerySet[Row]) -> Row | None:
+    """The row that a form begins with, as there is no other to choose."""
+    found = list(rows[:2])
+    return found[0] if len(found) == 1 else None
 
 
 def pools() -> QuerySet[Pool]:

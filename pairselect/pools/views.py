@@ -18,7 +18,13 @@ from pairselect.pools.actions import create_pool, create_score_set, work_for_rep
 from pairselect.pools.forms import PoolForm, ScoreForm, score_models
 from pairselect.pools.models import Completion, Pool, PoolReport
 from pairselect.pools.naming import NameRefused
-from pairselect.pools.queries import completions_expected, latest_completions, pools
+from pairselect.pools.queries import (
+    answerable_prompt_sets,
+    completions_expected,
+    latest_completions,
+    pools,
+    the_only,
+)
 from pairselect.pools.tidying import archived_or_not
 from pairselect.trail.actions import record
 
@@ -40,7 +46,8 @@ def pool_list(request: HttpRequest) -> HttpResponse:
 @admin_required
 @queues
 def pool_new(request: HttpRequest) -> HttpResponse:
-    form = PoolForm(request.POST or None, initial={"prompt_set": request.GET.get("prompt_set")})
+    prompt_set = request.GET.get("prompt_set") or the_only(answerable_prompt_sets())
+    form = PoolForm(request.POST or None, initial={"prompt_set": prompt_set})
     if request.method == "POST" and form.is_valid():
         person = signed_in(request)
         try:

@@ -5,6 +5,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,8 +14,8 @@ from pairselect.designs.actions import create_design
 from pairselect.designs.models import Design, KnownLabel
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Pool
-from tests.conftest import People, run_queued_jobs
-from tests.designs.conftest import design, give_scores
+from tests.conftest import People, make_pool, run_queued_jobs
+from tests.designs.conftest import design, give_features, give_scores
 
 pytestmark = [pytest.mark.django_db, pytest.mark.page]
 
@@ -300,3 +301,18 @@ def test_choosing_again_from_an_archived_pool_says_so(pool: Pool, admin: Client)
     sent = html.unescape(admin.post("/designs/new/", entry | {"pool": pool.pk}).content.decode())
     assert said in sent
     assert Design.objects.count() == 2
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_form_begins_with_what_there_is_no_choice_of(
+    number: int, pool: Pool, admin: Client
+) -> None:
+    """The only prompt set, pool and design; of two neither."""
+    design()
+    if number == 2:
+        give_features(make_pool(10, 5, name="another"))
+        call_command("design_pairs", "another", "--name=e", "--budget=20")
+    for address in ("/pools/new/", "/designs/new/", "/campaigns/new/"):
+        page = text(admin, address)
+        found = re.findall(r'<option value="(\d*)" selected>', page)
+        assert (found[0] != "") is (number == 1), address
