@@ -166,6 +166,10 @@ def test_the_command_goes_from_reviews_to_a_page_and_goes_on_where_it_was(
     said = command("--workers", "2")  # one of the two has nothing to do
     assert "1 of 1 runs" in said
     assert "2 of" not in said
+    curves = tmp_path / "work" / "tiny" / "curves.jsonl"
+    assert not curves.exists()
+    command("--stages", "curves")
+    assert [len(row["completions"]) for row in map(orjson.loads, curves.open())] == [3] * 8
     again = [orjson.loads(line) for line in results.read_bytes().splitlines()]
     assert {record["key"] for record in again} == keys
     assert len(again) == len(keys)

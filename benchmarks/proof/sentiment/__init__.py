@@ -2,7 +2,10 @@
 
 ``python -m benchmarks.proof.sentiment --train TRAIN --test TEST --folder FOLDER`` goes through the
 stages of `STAGES`, each of which goes on where it was cut off, and writes
-``docs/proof/sentiment.md``.
+``docs/proof/sentiment.md``; with ``--stages sft reward curves`` it writes the pools that
+`benchmarks.proof.reviews` reads.
 """
 
-STAGES = ("sft", "reward", "pools", "search", "runs", "page")
+STAGES = ("sft", "reward", "pools", "search", "runs", "page", "curves")
+# Pools for another benchmark, which take longer than those that policies learn from.
+ON_REQUEST = ("curves",)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from benchmarks.proof.pools import EMBEDDED
-from benchmarks.proof.sentiment import STAGES
+from benchmarks.proof.sentiment import ON_REQUEST, STAGES
 from benchmarks.proof.sentiment.reviews import Review, read_reviews, shuffled, slices
 from benchmarks.proof.sentiment.scales import SCALES, Learning, Scale
 
@@ -36,7 +36,8 @@ def options() -> argparse.ArgumentParser:
         const="reduced",
         help="what two CPU cores can do",
     )
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    usual = [stage for stage in STAGES if stage not in ON_REQUEST]
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=usual)
     parser.add_argument("--base", default=EMBEDDED, help="the model to fine-tune")
     parser.add_argument("--workers", type=int, default=1, help="processes that train at once")
     parser.add_argument("--share", help="K/N: the share of the runs of one of N workers")
@@ -131,13 +132,18 @@ class Command:
             save_reward(train_reward(self.train, self.test, words=words), file)
 
     def pools(self) -> None:
+        from benchmarks.proof.sentiment.pools import make_pool
+
+        for name, part in self.scale.parts.items():
+            make_pool(self.data, name, self.beginnings[name], part, self.model, self.scale)
+
+    def curves(self) -> None:
         from benchmarks.proof.sentiment.pools import make_pool, read_pool, write_rewards
         from benchmarks.proof.sentiment.reward import load_reward
 
-        for name, part in (self.scale.parts | self.scale.curves).items():
-            make_pool(self.data, name, self.beginnings[name], part, self.model, self.scale)
         reward = load_reward(self.folder / "reward.joblib")
         for name, part in self.scale.curves.items():
+            make_pool(self.data, name, self.beginnings[name], part, self.model, self.scale)
             pool = read_pool(self.data, name, part, reward)
             write_rewards(pool, self.folder / f"{name}.jsonl")
 

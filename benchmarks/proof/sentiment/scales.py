@@ -170,15 +170,11 @@ REDUCED = Scale(
     tuning_batch=16,
     evaluation=200,
     parts={"anywhere": Part("(iii) 80 prompts × 8, pairs anywhere", 80, 8)},
-    search=Search("anywhere", 100, 100, tuple(Learning(rate, 2) for rate in (3e-5, 1e-4, 3e-4))),
-    sweeps=(
-        Sweep("anywhere", ("uniform", "trace", "weighted_noisy"), (100,), (0.1,)),
-        Sweep("anywhere", ("uniform", "trace"), (100,), (0.3,)),
-        Sweep("anywhere", ("uniform",), (300,), (0.1,)),
-    ),
+    search=Search("anywhere", 100, 100, tuple(Learning(rate, 2) for rate in (3e-5, 1e-4))),
+    sweeps=(Sweep("anywhere", ("uniform", "trace", "weighted_noisy"), (100,), (0.1,)),),
     notes=(
         "only sub-setting (iii), with 80 prompts × 8 instead of 200 × 16, at 100 labels",
-        "three plans, Bradley–Terry labels alone, and two βs for two plans",
+        "three plans, Bradley–Terry labels alone, and one β",
         "200 evaluation prompts instead of 500",
         "1,500 reviews of fine-tuning instead of 20,000",
         "texts of up to 24 tokens (cut at 32) instead of 48 (cut at 60)",
