@@ -10,7 +10,9 @@ import pytest
 from scipy.optimize import minimize
 
 from benchmarks.proof import command, plans, sources, statistics, theory
+from benchmarks.proof.experiments import LORA_PLANS
 from benchmarks.proof.learner import Learner
+from benchmarks.proof.lora import LoraLearner
 from benchmarks.proof.measuring import Bench
 from benchmarks.proof.plans import Plan
 from benchmarks.proof.pools import RawPool, Workshop
@@ -397,7 +399,9 @@ def test_an_interval_over_prompts_and_seeds_covers_both_kinds_of_luck():
 # --- pages ----------------------------------------------------------------------------------
 
 
-def test_pages_are_written_the_same_twice_and_nothing_is_measured_again(tmp_path, monkeypatch):
+@pytest.fixture
+def setting(monkeypatch):
+    """One whose pool is imported and read already."""
     pytest.importorskip("matplotlib")
     x, source = source_of(prompts=24)
     rows = np.arange(len(x))
@@ -405,7 +409,10 @@ def test_pages_are_written_the_same_twice_and_nothing_is_measured_again(tmp_path
     monkeypatch.setattr(Workshop, "import_pool", lambda self: self.folder.mkdir(exist_ok=True))
     monkeypatch.setattr(Workshop, "extract", lambda self, kinds, model: None)
     monkeypatch.setattr(Workshop, "read", lambda self, kind, model: raw)
-    setting = command.Setting("preferences", "T", lambda *_: source, lambda s: "Facts.", "fig")
+    return command.Setting("preferences", "T", lambda *_: source, lambda s: "Facts.", "fig")
+
+
+def test_pages_are_written_the_same_twice_and_nothing_is_measured_again(tmp_path, setting):
     texts = []
     for name in ("one", "two"):
         output = tmp_path / name
@@ -430,3 +437,29 @@ def test_pages_are_written_the_same_twice_and_nothing_is_measured_again(tmp_path
     main = texts[0]["preferences.md"].decode()
     assert "--seeds 2" in main
     assert main.count("| trace_gap, rounded |") == 2
+
+
+def test_a_fine_tuned_reward_has_a_page_where_it_is_asked_for(tmp_path, setting, monkeypatch):
+    """The longer text is better, it says, whatever it has learnt."""
+    monkeypatch.setattr(command, "setup", lambda folder: None)
+    where = "pairselect.pools.engine.embedded.embedded_folder"
+    monkeypatch.setattr(where, lambda folder: folder / "model")
+    told = []
+
+    def learnt(self, preferences, texts, *, seed):
+        told.append(len(preferences))
+        return np.array([float(len(text)) for text in texts])
+
+    monkeypatch.setattr(LoraLearner, "_learnt", learnt)
+    monkeypatch.setattr(
+        command, "LORA_PLANS", {k: replace(v, budgets=(20, 60)) for k, v in LORA_PLANS.items()}
+    )
+    folders = [f"--folder={tmp_path / 'cache'}", f"--output={tmp_path}"]
+    command.run(setting, ["file", *folders, "--seeds=2", "--only=lora"])
+    assert len(told) == 2 * 2 * 2
+    assert 0 < max(told) <= 60
+    page = (tmp_path / "preferences-lora.md").read_text()
+    assert "RewardTrainer" in page
+    assert page.count("+.000 [+.000, +.000]") == 2
+    command.run(setting, ["file", *folders, "--seeds=2", "--only=lora"])
+    assert len(told) == 8
