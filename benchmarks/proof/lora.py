@@ -48,7 +48,7 @@ class LoraLearner:
 
     @property
     def name(self) -> str:
-        return f"lora:{RANK}:{self.rate:g}:{self.epochs}:{self.batch}"
+        return f"lora:{RANK}:{self.rate:g}:{self.epochs}:{self.batch}:{PROMPT_CHARACTERS}"
 
     def rewards(self, split: Split, pairs: IntArray) -> FloatArray:
         """Of held-out prompts' rows; NaN elsewhere."""
