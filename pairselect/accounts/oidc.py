@@ -16,8 +16,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.shortcuts import redirect
 from django.utils.translation import gettext
 
 from pairselect.accounts.actions import create_by_claims
@@ -29,6 +28,7 @@ from pairselect.accounts.invitations import (
     forget_invitation,
     use,
 )
+from pairselect.accounts.next_page import next_page
 from pairselect.accounts.roles import ANNOTATOR
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,10 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(back(request, gettext("Try again."))) from problem
         enter(request, person)
         forget_invitation(request)
-        raise ImmediateHttpResponse(redirect(safe_next(request, sociallogin.state.get("next"))))
+        page = next_page(
+            request, sociallogin.state.get("next"), otherwise=settings.LOGIN_REDIRECT_URL
+        )
+        raise ImmediateHttpResponse(redirect(page))
 
     def on_authentication_error(
         self,
@@ -109,14 +112,6 @@ def _claims(visit: SocialLogin) -> dict[str, Any]:
     """What the server says of the visitor: its user info, or else the ID token."""
     data = visit.account.extra_data
     return dict(data.get("userinfo") or data.get("id_token") or {})
-
-
-def safe_next(request: HttpRequest, page: str | None) -> str:
-    """The page to go on to, if it is one of this server's."""
-    safe = url_has_allowed_host_and_scheme(
-        page, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return page if page and safe else resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
 def back(request: HttpRequest, said: str) -> HttpResponse:

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET
 from requests import RequestException
 
 from pairselect.accounts.door import oidc_name
-from pairselect.accounts.oidc import back, safe_next
+from pairselect.accounts.next_page import next_page
+from pairselect.accounts.oidc import back
 from pairselect.accounts.provider import Server
 
 logger = logging.getLogger(__name__)
@@ -28,9 +29,8 @@ def begin(request: HttpRequest) -> HttpResponse:
     """Send the browser to the server. What else allauth reads from addresses is left out."""
     provider = _server(request).get_provider()
     try:
-        answer: HttpResponse = provider.redirect(
-            request, process="login", next_url=safe_next(request, request.GET.get("next"))
-        )
+        page = next_page(request, request.GET.get("next"), otherwise=settings.LOGIN_REDIRECT_URL)
+        answer: HttpResponse = provider.redirect(request, process="login", next_url=page)
     except (RequestException, KeyError, ValueError) as problem:
         return _silent(request, problem)
     return answer

@@ -1,11 +1,11 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from pairselect.accounts.middleware import by_htmx
+from pairselect.accounts.next_page import next_page
 from pairselect.accounts.roles import admin_required
 from pairselect.jobs.actions import cancel_job, retry_job
 from pairselect.jobs.limits import queues
@@ -53,7 +53,4 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _back(request: HttpRequest) -> HttpResponse:
-    page = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(page, allowed_hosts={request.get_host()}):
-        page = "home"
-    return redirect(page)
+    return redirect(next_page(request, request.POST.get("next"), otherwise="home"))

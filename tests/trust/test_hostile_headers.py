@@ -247,6 +247,14 @@ def test_where_one_is_led_after_the_login_is_here(people: People) -> None:
         assert back.headers["Location"] == "/"
 
 
+@pytest.mark.parametrize("name", ["0", "login", "pools:pools", "next/", ".", ""])
+def test_where_one_is_led_after_a_job_is_a_path_and_no_name(people: People, name: str) -> None:
+    """Django's `redirect` takes names of views too, and fails on one that there is not."""
+    job = Job.objects.create(kind="import_prompts", subject_id=1, status="failed")
+    back = people.client(people.admin).post(f"/jobs/{job.pk}/cancel/", {"next": name})
+    assert back.headers["Location"] == "/"
+
+
 def test_a_lost_login_of_a_part_leads_to_a_page_of_ours() -> None:
     """htmx says in a header where the page was; nobody is sent elsewhere by it."""
     for page in ("https://evil.example/x", "http://testserver//evil.example/", "javascript:1"):
