@@ -19,7 +19,7 @@ PATIENTLY = pytest.mark.timeout(0 if COUNT > USUAL else 300)
 def tried(share: float = 1.0) -> settings:
     """So many examples; the usual ones are the same on each run, those of a long run are new."""
     return settings(
-        max_examples=max(20, int(COUNT * share)),
+        max_examples=max(USUAL, int(COUNT * share)),
         derandomize=COUNT == USUAL,
         database=None,
         deadline=None,

