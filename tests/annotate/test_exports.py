@@ -58,10 +58,14 @@ def test_checks_are_no_rows(labelled: Campaign, people: People) -> None:
     assert rows_of(labelled, "edits") == rows_of(labelled, "sft") == []
 
 
-def test_chosen_is_what_was_on_the_side_that_was_chosen(labelled: Campaign) -> None:
+def test_chosen_is_what_was_on_the_side_that_was_chosen(people: People) -> None:
+    """Of so many pairs some have their first completion on the left, some on the right."""
+    campaign = make_campaign(people.anna, prompts=40)
+    for place in range(40):
+        give(campaign, people.anna, ("left", "right")[place % 2])
     sides = set()
-    for row in rows_of(labelled):
-        comparison = labelled.comparisons.get(position=row["metadata"]["queue_position"])
+    for row in rows_of(campaign):
+        comparison = campaign.comparisons.get(position=row["metadata"]["queue_position"])
         on_left = row["chosen"][0]["content"] == comparison.left_text
         assert on_left == (row["metadata"]["chosen_shown"] == "left")
         assert row["rejected"][0]["content"] == (
