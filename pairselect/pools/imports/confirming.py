@@ -140,8 +140,8 @@ def _settle(
 def _prompt_set(
     upload: Upload, own: PromptSet | None, name: str, created_by: User | None
 ) -> PromptSet:
-    check_free(name)
     found = PromptSet.objects.select_for_update().filter(name=name).first()
+    check_free(name)  # once it is locked: another may have begun its import in this moment
     if found is not None and own is not None and found != own:
         _without_pool(own)
         _check_no_rows(own)
