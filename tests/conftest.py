@@ -85,24 +85,11 @@ def static_files_are_found_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all test processes of the run share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
-@pytest.fixture(scope="session", autouse=True)
-def the_embedded_model_is_converted_once(run_folder: Path) -> None:
-    """By whichever process first needs it: converting takes 25 s."""
-    models = run_folder / "models"
-    models.mkdir(exist_ok=True)
-    (Path(settings.PAIRSELECT_DATA_DIR) / "models").symlink_to(models)
-
-
-@pytest.fixture(scope="session")
-def migrated_file(run_folder: Path) -> Path:
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a new installation on SQLite has, to be copied into a data folder."""
-    return migrated_in(run_folder / "migrated")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return migrated_in(shared / "migrated")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

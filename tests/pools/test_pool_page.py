@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, Pool, Prompt, PromptSet, Variant
@@ -23,7 +24,10 @@ def page_of(client: Client, pool: Pool) -> str:
     return str(response.content.decode())
 
 
-def test_an_imported_pool_leads_to_its_file_and_says_where_its_models_are(admin: Client) -> None:
+def test_an_imported_pool_leads_to_its_file_and_says_where_its_models_are(
+    admin: Client, settings: Settings, tiny_model: str
+) -> None:
+    settings.PAIRSELECT_MODEL = tiny_model
     answers = [{"text": "a", "model": "one"}, {"text": "b", "model": "two"}]
     upload = send(admin, lines({"prompt": "Q", "completions": answers}))
     confirm(admin, upload, POOL)
