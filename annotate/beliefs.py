@@ -40,15 +40,17 @@ class Beliefs:
     ``probability`` is that of the pair's first being the better one: 1, 0 or ½ where an
     adjudicator has decided, else what `aggregate_labels` makes of the labels and their silent
     repeats, with the gold pairs and the decisions as what is known. Ties are half an answer to
-    either side; both-bad says nothing here. ``labels`` counts those that stand, ties and both-bad
-    among them, ``agreement`` is the share of the most frequent of the four answers, NaN without a
-    label. Both are of the people who labelled, even where an adjudicator decided otherwise; of
-    machines too, an answer for either order, where these were asked for.
+    either side; both-bad says nothing here. ``labels`` counts people's that stand, ties and
+    both-bad among them, ``machine_answers`` those of machines, where these were asked for, one for
+    either order. ``agreement`` is the share of the most frequent of the four answers among both,
+    an answer of a machine being half a vote, even where an adjudicator decided otherwise; NaN
+    without any.
     """
 
     pair_ids: NDArray[np.int64]
     probability: NDArray[np.float64]
     labels: NDArray[np.int64]
+    machine_answers: NDArray[np.int64]
     agreement: NDArray[np.float64]
     adjudicated: NDArray[np.bool_]
 
@@ -60,11 +62,11 @@ class Beliefs:
         place = int(np.searchsorted(self.pair_ids, pair_id))
         if place == len(self) or self.pair_ids[place] != pair_id:
             return None
-        labels = int(self.labels[place])
+        agreement = float(self.agreement[place])
         return Belief(
             float(self.probability[place]),
-            labels,
-            float(self.agreement[place]) if labels else None,
+            int(self.labels[place]),
+            None if np.isnan(agreement) else agreement,
             bool(self.adjudicated[place]),
         )
 
@@ -113,12 +115,18 @@ def weigh(answers: Answers, *, uncertainty: bool = False) -> tuple[Beliefs, Judg
         uncertainty=uncertainty and len(ids) <= MOST_JUDGES,
     )
 
+    of_machines = answers.of(Kind.MACHINE)
     said_of = place[own].astype(np.int64) * N_ANSWERS + said[own]
-    counts = np.bincount(said_of, minlength=len(every) * N_ANSWERS)
+    votes = np.where(of_machines[own], np.float32(0.5), np.float32(1))
+    counts = np.bincount(said_of, votes, minlength=len(every) * N_ANSWERS)
     counts = counts.reshape(-1, N_ANSWERS)[len(gold_ids) :]
-    labels = counts.sum(axis=1)
+    total = counts.sum(axis=1)
     agreement = np.full(len(pair_ids), np.nan)
-    np.divide(counts.max(axis=1, initial=0), labels, out=agreement, where=labels > 0)
+    np.divide(counts.max(axis=1, initial=0), total, out=agreement, where=total > 0)
+
+    def number(which: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(place[which], minlength=len(every))[len(gold_ids) :]
+
     adjudicated = np.zeros(len(every), dtype=bool)
     adjudicated[place[decided]] = True
     probability = fit.probability
@@ -126,7 +134,8 @@ def weigh(answers: Answers, *, uncertainty: bool = False) -> tuple[Beliefs, Judg
     beliefs = Beliefs(
         pair_ids,
         probability[len(gold_ids) :],
-        labels,
+        number(own & ~of_machines),
+        number(of_machines),
         agreement,
         adjudicated[len(gold_ids) :],
     )

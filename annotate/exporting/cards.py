@@ -69,11 +69,13 @@ def card(report: Mapping[str, Any], configs: Sequence[Config]) -> str:
     }
     form = FORMATS[report["format"]]
     made_of = MADE_OF[form.rows].format(one=EACH[OneRow(report["options"]["one_row"])])
+    machines = report["options"]["machines"]
+    whose = "Preferences of people and machines" if machines else "Human preferences"
     lines = ["---"]
     lines += [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in front.items()]
     lines += ["---", "", f"# {_plain(names[-1])}", ""]
     lines += [
-        f"Human preferences in the format `{form.name}`, for {form.trainer}. {made_of} "
+        f"{whose} in the format `{form.name}`, for {form.trainer}. {made_of} "
         "`metadata` says of each row how its pair was chosen, where its texts come from, and "
         "what was answered. Annotators are pseudonyms.",
         "",

@@ -20,7 +20,7 @@ class Picked:
     """What becomes rows, in their order. Of a pair, ``ids`` has an answer that says what it was
     decided as, if there is one.
 
-    The last four are there where all labels of a pair together were looked at.
+    The last five are there where all labels of a pair together were looked at.
     """
 
     ids: Ids  # of judgements
@@ -29,6 +29,7 @@ class Picked:
     in_test: Bools
     margin: Floats  # mean strength for the winner; NaN: not asked for, or none given
     labels: NDArray[np.int64] | None = None
+    machine_answers: NDArray[np.int64] | None = None
     agreement: Floats | None = None
     posterior: Floats | None = None  # P(the pair's first is better)
     adjudicated: Bools | None = None
@@ -74,11 +75,7 @@ def pairs(answers: Answers) -> Found:
     """
     decided = answers.kinds == ADJUDICATION
     _, first, place = np.unique(answers.pairs, return_index=True, return_inverse=True)
-    counts = np.bincount(
-        place[~decided] * N_ANSWERS + answers.said[~decided],
-        np.where(answers.kinds[~decided] == MACHINE, 0.5, 1.0),
-        minlength=N_ANSWERS * len(first),
-    ).reshape(-1, N_ANSWERS)
+    counts = _votes(answers, place, len(first))
     said = counts.argmax(axis=1).astype(np.int8) if len(first) else np.zeros(0, dtype=np.int8)
     said[2 * counts.max(axis=1, initial=0) <= counts.sum(axis=1)] = -1
     said[place[decided]] = answers.said[decided]
@@ -94,19 +91,35 @@ def pairs(answers: Answers) -> Found:
     return Found(answers.pairs[first][order], said[order], picked.where(order))
 
 
+def _votes(answers: Answers, place: NDArray[np.intp], n_pairs: int) -> Floats:
+    """How many of a pair's labels say what, (pairs, answers); adjudications aside."""
+    own = answers.kinds != ADJUDICATION
+    votes = np.bincount(
+        place[own] * N_ANSWERS + answers.said[own],
+        np.where(answers.kinds[own] == MACHINE, 0.5, 1.0),
+        minlength=N_ANSWERS * n_pairs,
+    )
+    return votes.reshape(-1, N_ANSWERS).astype(np.float64, copy=False)
+
+
 def speaking(found: Found, answers: Answers) -> Found:
     """Each pair with the first answer that says what it was decided as, adjudications first.
 
     A tie's row is that answer's. Where none says it, the pair keeps the one that it has.
     """
-    order = np.argsort(found.pairs)
-    place = order[np.searchsorted(found.pairs, answers.pairs, sorter=order)]
+    place = _places(found, answers)
     says, decided = answers.said == found.said[place], answers.kinds == ADJUDICATION
     at = np.concatenate([np.flatnonzero(says & decided), np.flatnonzero(says & ~decided)])
     which, first = np.unique(place[at], return_index=True)
     ids = found.picked.ids.copy()
     ids[which] = answers.ids[at[first]]
     return Found(found.pairs, found.said, replace(found.picked, ids=ids))
+
+
+def _places(found: Found, answers: Answers) -> NDArray[np.intp]:
+    """Of the answers' pairs among those found."""
+    order = np.argsort(found.pairs)
+    return order[np.searchsorted(found.pairs, answers.pairs, sorter=order)]
 
 
 def _mean_margin(
@@ -130,6 +143,7 @@ def with_beliefs(found: Found, beliefs: Beliefs) -> Found:
     picked = replace(
         found.picked,
         labels=np.append(beliefs.labels, 0)[at],
+        machine_answers=np.append(beliefs.machine_answers, 0)[at],
         agreement=np.append(beliefs.agreement, np.nan)[at],
         posterior=np.append(beliefs.probability, np.nan)[at],
         adjudicated=np.append(beliefs.adjudicated, False)[at],
@@ -137,11 +151,17 @@ def with_beliefs(found: Found, beliefs: Beliefs) -> Found:
     return Found(found.pairs, found.said, picked)
 
 
-def by_posterior(found: Found) -> Found:
-    """The likelier side, where neither a tie nor both-bad has most of the labels."""
+def by_posterior(found: Found, answers: Answers) -> Found:
+    """The likelier side, unless most labels are ties or both-bad; an adjudicator's word as it is.
+
+    ``answers`` are those that the pairs were decided by.
+    """
     picked, said = found.picked, found.said.copy()
     assert picked.posterior is not None
-    open_ = (said != TIE) & (said != BOTH_BAD)
+    assert picked.adjudicated is not None
+    votes = _votes(answers, _places(found, answers), len(said))
+    neither = 2 * (votes[:, TIE] + votes[:, BOTH_BAD]) > votes.sum(axis=1)
+    open_ = (said != TIE) & (said != BOTH_BAD) & (~neither | picked.adjudicated)
     said[open_ & (picked.posterior > 0.5)] = FIRST
     said[open_ & (picked.posterior < 0.5)] = SECOND
     said[open_ & ((picked.posterior == 0.5) | np.isnan(picked.posterior))] = -1

@@ -32,6 +32,7 @@ class Preview:
     counts: dict[str, int]
     examples: list[tuple[str, str]]  # the trainer's columns and the metadata, as JSON
     is_exact: bool = True
+    decisions: int = 0  # of adjudicators, that are in none of these rows
 
     @property
     def rows(self) -> int:
@@ -49,7 +50,17 @@ def preview(campaign: Campaign, options: Options) -> Preview:
     examples = [_shown(row) for row, _ in islice(maker.rows(first), EXAMPLES)]
     train, test, over, is_exact = _count(selection, options)
     removed = selection.removed_with(over, options)
-    return Preview("", train, test, removed, selection.counts, examples, is_exact=is_exact)
+    unused = options.wanted.rows is Rows.LABELS and not options.by_pair
+    return Preview(
+        "",
+        train,
+        test,
+        removed,
+        selection.counts,
+        examples,
+        is_exact=is_exact,
+        decisions=selection.counts["adjudicated"] if unused else 0,
+    )
 
 
 def _count(selection: Selection, options: Options) -> tuple[int, int, int, bool]:

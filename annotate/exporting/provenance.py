@@ -80,6 +80,7 @@ CHOICE: Columns = (  # of an answer that says which is better
 )
 BELIEF: Columns = (
     ("labels", int),
+    ("machine_answers", int),
     ("agreement", float),
     ("posterior", float),
     ("adjudicated", bool),

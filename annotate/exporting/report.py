@@ -19,6 +19,7 @@ from annotate.exporting.selection import Selection
 from annotate.models import Campaign, Comparison, Judgement
 from annotate.pacing import pace_and_cost
 from annotate.quality.answers import code_of
+from annotate.quality.reliance import FEWEST_PEOPLE
 from annotate.queries import current_judgements
 from pairselect.core.agreement import Agreement
 from pairselect.core.clustered import Estimate, clustered_share
@@ -30,9 +31,9 @@ PACKAGES = ("django", "numpy", "orjson", "pyarrow")
 
 
 def share_of(right: Mapping[int, int], total: Mapping[int, int]) -> dict[str, Any]:
-    """The same of shares by person, as the quality page has it: over people, unless it is one."""
+    """The same of shares by person, as the quality page has it: over people, if they are three."""
     count, of = sum(right.values()), sum(total.values())
-    if len(total) < 2:
+    if len(total) < FEWEST_PEOPLE:
         return share(count, of)
     found = clustered_share([right.get(one, 0) for one in total], list(total.values()), list(total))
     assert found is not None  # each person has a trial

@@ -134,7 +134,8 @@ class RowMaker:
             made = row(prompt, chosen, rejected, (margin or 0.0) if has_margin else None)
             middle: tuple[Any, ...]
             if by_pair:
-                middle = ("adjudicator" if belief[3] else self._options.one_row, margin)
+                *_, is_adjudicated = belief
+                middle = ("adjudicator" if is_adjudicated else self._options.one_row, margin)
             else:
                 shown = "left" if first_wins == answer.first_on_left else "right"
                 middle = (
@@ -143,8 +144,8 @@ class RowMaker:
                     *choice_values(answer, shown, "chosen", "rejected"),
                     answer.pk in edits,
                 )
-            if belief and not first_wins and belief[2] is not None:
-                belief = (*belief[:2], 1 - belief[2], belief[3])
+            if belief and not first_wins and belief[-2] is not None:
+                belief = (*belief[:-2], 1 - belief[-2], belief[-1])
             made["metadata"] = dict(
                 zip(keys, (*answer.pair, *middle, *one, *other, *belief), strict=True)
             )
@@ -210,8 +211,9 @@ class RowMaker:
                 over.append(("other", other))
             for name, worse in over:
                 problem, prompt = self._prompt(answer)
+                if problem:
+                    self.left_out[problem] += 1
                 if problem or worse == text:
-                    self.left_out[problem] += bool(problem)
                     continue
                 if not self._cap.takes(pick):
                     continue
@@ -298,7 +300,13 @@ def _beliefs(picked: Picked) -> Iterator[tuple[Any, ...]]:
     """Of `BELIEF`, with the posterior of the pair's first."""
     if picked.posterior is None:
         return repeat(())
-    columns = (picked.labels, picked.agreement, picked.posterior, picked.adjudicated)
+    columns = (
+        picked.labels,
+        picked.machine_answers,
+        picked.agreement,
+        picked.posterior,
+        picked.adjudicated,
+    )
     return zip(*(_plain(one) for one in columns), strict=True)
 
 

@@ -16,7 +16,7 @@ from annotate.exporting.deciding import Bools, Picked
 from annotate.exporting.formats import Rows
 from annotate.exporting.options import OneRow, Options
 from annotate.models import Campaign
-from annotate.quality.answers import BOTH_BAD, FIRST, N_ANSWERS, SECOND, TIE
+from annotate.quality.answers import BOTH_BAD, FIRST, MIRROR, N_ANSWERS, SECOND, TIE
 from pairselect.core.agreement import Agreement, agreement
 from pairselect.core.clustered import Estimate, clustered_share
 from pairselect.pools.models import Prompt
@@ -60,7 +60,7 @@ def select(campaign: Campaign, options: Options) -> Selection:
     if options.needs_beliefs:
         found = deciding.with_beliefs(found, beliefs_of(campaigns, machines=options.machines))
     if options.one_row == OneRow.POSTERIOR:
-        found = deciding.by_posterior(found)
+        found = deciding.by_posterior(found, answers.where(own))
     single = found
     if options.by_pair:
         found = deciding.speaking(found, answers.where(own))
@@ -172,7 +172,9 @@ def _agreement(answers: Answers) -> Agreement:
     telling = several[place]
     cells = row[place[telling]] * N_ANSWERS + answers.said[labels][telling]
     counts = np.bincount(cells, minlength=N_ANSWERS * int(several.sum()))
-    return agreement(counts.reshape(-1, N_ANSWERS), rng=np.random.default_rng(0))
+    return agreement(
+        counts.reshape(-1, N_ANSWERS), mirror=MIRROR, rng=np.random.default_rng(0)
+    )
 
 
 def _left(answers: Answers) -> Estimate | None:

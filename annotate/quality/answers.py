@@ -18,6 +18,7 @@ Choice = Judgement.Choice
 # Codes of what an answer says whatever the sides: twice the preference, and both bad.
 SECOND, TIE, FIRST, BOTH_BAD = range(4)
 N_ANSWERS = 4
+MIRROR = (FIRST, TIE, SECOND, BOTH_BAD)  # what each becomes where the texts change places
 KINDS = (Kind.LABEL, Kind.REPEAT, Kind.GOLD, Kind.ADJUDICATION, Kind.MACHINE)
 KIND_CODES = {kind.value: code for code, kind in enumerate(KINDS)}
 

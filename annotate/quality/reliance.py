@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotate.beliefs import Beliefs, Judges
-from annotate.quality.answers import BOTH_BAD, FIRST, N_ANSWERS, SECOND, TIE, Answers
+from annotate.quality.answers import BOTH_BAD, FIRST, MIRROR, N_ANSWERS, SECOND, TIE, Answers
 from annotate.quality.confounds import estimate, share
 from annotate.quality.facts import (
     AlphaFacts,
@@ -24,7 +24,8 @@ SURE = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 def agreement_facts(labels: Answers, rng: np.random.Generator) -> AlphaFacts:
     """Over the four answers, as names."""
-    return _alpha(agreement(_counts(labels.pair_ids, labels.said, N_ANSWERS)[1], rng=rng))
+    table = _counts(labels.pair_ids, labels.said, N_ANSWERS)[1]
+    return _alpha(agreement(table, mirror=MIRROR, rng=rng))
 
 
 def ordinal_facts(labels: Answers, strengths: int, rng: np.random.Generator) -> AlphaFacts | None:
@@ -35,7 +36,8 @@ def ordinal_facts(labels: Answers, strengths: int, rng: np.random.Generator) -> 
     sign = sided.said.astype(np.int64) - TIE  # −1 for the second, 1 for the first
     steps = strengths + sign * np.clip(sided.strength, 0, strengths)
     table = _counts(sided.pair_ids, steps, 2 * strengths + 1)[1]
-    return _alpha(agreement(table, ordinal=True, rng=rng))
+    mirror = range(2 * strengths, -1, -1)
+    return _alpha(agreement(table, mirror=mirror, ordinal=True, rng=rng))
 
 
 def people_facts(labels: Answers, judges: Judges, names: dict[int, str]) -> list[PersonFacts]:
@@ -112,7 +114,7 @@ def machine_facts(
         own = machines.where(machines.people == machine)
         asked, answers = _counts(own.pair_ids, own.said, N_ANSWERS)
         shared, one, two = np.intersect1d(pair_ids, asked, return_indices=True)
-        beside = cross_agreement(people[one], answers[two], rng=rng)
+        beside = cross_agreement(people[one], answers[two], mirror=MIRROR, rng=rng)
         decided = (own.said == FIRST) | (own.said == SECOND)
         both = answers.sum(axis=1) >= 2
         found.append(

@@ -58,6 +58,11 @@ def trust(facts: Facts) -> str:
     """What the labels are good for, in one sentence or two."""
     found = facts["agreement"]["alpha"]
     if found is not None and is_measured(facts):
+        if found["low"] <= 0 and found["high"] >= USUAL:
+            return _(
+                "Whether people agree more than by chance cannot be told from so few pairs: have "
+                "more of them labelled twice."
+            )
         if found["low"] <= 0:
             return _("People do not agree more than chance would have it: do not train on this.")
         if found["value"] >= RELIABLE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,7 @@ class Agreement:
 def agreement(
     counts: npt.ArrayLike,
     *,
+    mirror: Sequence[int] | None = None,
     ordinal: bool = False,
     draws: int = DRAWS,
     level: float = 0.95,
@@ -53,10 +55,18 @@ def agreement(
 
     δ = 1 for names (nominal), (Σ_{g=c}^{k} n_g − (n_c + n_k)/2)² for ranks (ordinal).
 
+    Where a category says which of two things is better, first or second, the order in which they
+    are stored is nobody's answer: with ``mirror`` n_c is the mean of n_c and n_mirror(c), as if
+    half of the units had been stored the other way round, so that α is the same however they
+    are. Without it, people who agree that the first is better, in pairs whose better text always
+    comes first, would agree by chance alone.
+
     Parameters
     ----------
     counts : (n_units, n_categories) integers
         Labels of each unit by category; for ``ordinal`` the categories in their order.
+    mirror : sequence of n_categories integers, optional
+        What each category becomes where the two things change places.
     ordinal : bool
         Whether near categories count as nearly agreeing.
     draws : int
@@ -73,7 +83,7 @@ def agreement(
     Raises
     ------
     DesignError
-        On counts that are no table of whole numbers from 0.
+        On counts that are no table of whole numbers from 0, or a mirror that is none.
 
     Notes
     -----
@@ -99,11 +109,12 @@ def agreement(
     percent = clustered_share(
         np.repeat(same, times), np.repeat(sizes * (sizes - 1) / 2, times), np.arange(units)
     )
-    value = _alpha(patterns, times[None, :].astype(float), ordinal)[0]
+    places = _mirror(mirror, table.shape[1])
+    value = _alpha(patterns, times[None, :].astype(float), ordinal, places)[0]
     if np.isnan(value):
         return Agreement(None, percent, units, labels)
     drawn = rng.multinomial(units, times / units, size=draws).astype(float)
-    low, high = _interval(_alpha(patterns, drawn, ordinal), level)
+    low, high = _interval(_alpha(patterns, drawn, ordinal, places), level)
     return Agreement(
         Estimate(float(value), min(low, float(value)), max(high, float(value))),
         percent,
@@ -158,6 +169,7 @@ def cross_agreement(
     one: npt.ArrayLike,
     two: npt.ArrayLike,
     *,
+    mirror: Sequence[int] | None = None,
     draws: int = DRAWS,
     level: float = 0.95,
     rng: np.random.Generator,
@@ -172,6 +184,8 @@ def cross_agreement(
     ----------
     one, two : (n_units, n_categories) integers
         Labels of each unit by category.
+    mirror
+        As in `agreement`: h̄ and m̄ are then means over both orders.
     draws, level, rng
         Of the bootstrap over units, as in `agreement`.
 
@@ -194,6 +208,8 @@ def cross_agreement(
     h = patterns[:, :width] / patterns[:, :width].sum(axis=1, keepdims=True)
     m = patterns[:, width:] / patterns[:, width:].sum(axis=1, keepdims=True)
     match = (h * m).sum(axis=1)
+    places = _mirror(mirror, width)
+    h, m = ((part + part[:, places]) / 2 for part in (h, m))
     percent = clustered_share(np.repeat(match, times), np.ones(units), np.arange(units))
 
     def kappa(weights: FloatArray) -> FloatArray:
@@ -220,14 +236,24 @@ def _times(key: IntArray) -> IntArray:
     return np.asarray(times[place])
 
 
-def _alpha(patterns: IntArray, weights: FloatArray, ordinal: bool) -> FloatArray:
+def _mirror(mirror: Sequence[int] | None, width: int) -> IntArray:
+    found = np.arange(width) if mirror is None else np.asarray(mirror, dtype=np.int64)
+    every = np.arange(width)
+    if not np.array_equal(np.sort(found), every) or not np.array_equal(found[found], every):
+        raise DesignError("mirror must name for each category the one that it changes places with.")
+    return found
+
+
+def _alpha(
+    patterns: IntArray, weights: FloatArray, ordinal: bool, mirror: IntArray
+) -> FloatArray:
     """α of each sample, (draws,), NaN where it is not defined, for weights (draws, patterns)."""
     width = patterns.shape[1]
     sizes = patterns.sum(axis=1)
     pairs = patterns[:, :, None] * patterns[:, None, :] / (sizes - 1)[:, None, None]
     pairs[:, np.arange(width), np.arange(width)] = 0.0  # δ is 0 there
     observed = (weights @ pairs.reshape(len(patterns), -1)).reshape(-1, width, width)
-    totals = weights @ patterns  # (draws, categories)
+    totals = weights @ (patterns + patterns[:, mirror]) / 2  # (draws, categories)
     n = totals.sum(axis=1)
     distance = np.ones((1, width, width))
     if ordinal:

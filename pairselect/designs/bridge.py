@@ -24,6 +24,7 @@ class PoolArrays:
     log_probs: NDArray[np.float64]
     token_counts: NDArray[np.int64]
     excluded: NDArray[np.int64]  # (k, 2) rows: queued by the rounds before
+    unusable: NDArray[np.int64]  # (k, 2) rows: one of the texts was refused or is empty
     near_duplicates: int  # pairs that the features hardly tell apart, no candidates either
     reduction: Mapping[str, object]
 
@@ -70,14 +71,14 @@ def pool_arrays(
         queued = SelectedPair.objects.filter(design__in=chain_of(after)).order_by()
         excluded = _rows_of(queued.values_list("first_id", "second_id"), ids)
     reduction = reduce_features(raw, prompt_ids, dimension=dimension)
-    barred = _pairs_with(left_out, prompt_ids)
+    unusable = _pairs_with(left_out, prompt_ids)
     candidates = CandidatePool(
         reduction.features,
         prompt_ids,
         np.asarray(log_probs),
         scores=None if score_set is None else _scores(score_set, ids, prompt_ids),
         text_id=text_ids,
-        excluded=np.concatenate([excluded, barred]),
+        excluded=np.concatenate([excluded, unusable]),
     )
     near = near_duplicates(candidates, limit=candidates.n_pairs)
     if near.count:
@@ -90,6 +91,7 @@ def pool_arrays(
         np.asarray(log_probs),
         np.asarray(token_counts, dtype=np.int64),
         excluded,
+        unusable,
         near.count,
         facts,
     )

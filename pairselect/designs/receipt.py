@@ -105,11 +105,12 @@ def _curve(selection: Selection, curve: BudgetCurve) -> CurveFacts:
 
 def _pool(arrays: PoolArrays) -> PoolFacts:
     pool, near = arrays.candidates, arrays.near_duplicates
-    queued = len(np.unique(pool.pair_ids(arrays.excluded)))
+    others = np.concatenate([arrays.excluded, arrays.unusable])
+    not_equal = len(np.unique(pool.pair_ids(others))) + near
     return PoolFacts(
         effective_rank=effective_rank(pool.uniform_information),
         near_duplicate_share=near / (pool.n_pairs + near),
-        equal_text_share=(pool.barred.size - queued - near) / (pool.barred.size + pool.n_pairs),
+        equal_text_share=(pool.barred.size - not_equal) / (pool.barred.size + pool.n_pairs),
     )
 
 

@@ -71,12 +71,13 @@ def test_one_label_is_an_assessment_too(people: People) -> None:
 
 
 def test_agreement_by_hand(people: People) -> None:
-    """Of 10 pairs 6 the same: Krippendorff's α of his own example, with first for 0."""
+    """Of 10 pairs 6 the same; whichever text is stored first, half of all labels are for it."""
     one, two = "0100000010", "1110010000"
     word = {"0": "first", "1": "second"}
     answers = [(word[a], word[b]) for a, b in zip(one, two, strict=True)]
     facts = assessed(two_each(people, answers))
-    assert facts["agreement"]["alpha"]["value"] == pytest.approx(0.095, abs=5e-4)  # type: ignore[index]
+    by_chance = 2 * 10 * 10 / (20 * 19)  # of drawing two that differ
+    assert facts["agreement"]["alpha"]["value"] == pytest.approx(1 - 0.4 / by_chance)  # type: ignore[index]
     assert facts["agreement"]["percent"]["value"] == pytest.approx(0.6)  # type: ignore[index]
     anna, ben = facts["people"]
     assert anna["agreement"]["value"] == ben["agreement"]["value"] == pytest.approx(0.6)  # type: ignore[index]
@@ -112,10 +113,18 @@ def test_people_who_agree_are_trusted(people: People) -> None:
 
 def test_people_who_draw_lots_are_not(people: People) -> None:
     sides = ("first", "second")
-    answers = [(sides[n % 2], sides[n // 2 % 2]) for n in range(88)]
+    answers = [(sides[n % 2], sides[n // 2 % 2]) for n in range(136)]
     facts = assessed(two_each(people, answers))
-    assert facts["agreement"]["alpha"]["high"] < 0.4  # type: ignore[index]
+    assert facts["agreement"]["alpha"]["high"] < 0.2  # type: ignore[index]
     assert "do not train on this" in trust(facts)
+
+
+def test_people_who_agree_on_what_is_stored_first_agree(people: People) -> None:
+    """As in a preference file, whose chosen texts all come first."""
+    answers = [("first", "first")] * 42 + [("first", "second"), ("second", "first")] * 3
+    facts = assessed(two_each(people, answers))
+    assert facts["agreement"]["alpha"]["value"] > 0.7  # type: ignore[index]
+    assert "single labels can be trusted" in trust(facts)
 
 
 def test_strengths_are_ranks(people: People) -> None:

@@ -115,8 +115,9 @@ def test_machines_count_only_when_asked(campaign: Campaign, people: People) -> N
     assert alone.pair_ids.tolist() == [one.pk]
     assert alone.labels.tolist() == [1]
     assert beside.pair_ids.tolist() == [one.pk, two.pk]
-    assert beside.labels.tolist() == [3, 2]
-    assert beside.agreement.tolist() == [pytest.approx(2 / 3), 0.5]
+    assert beside.labels.tolist() == [1, 0]
+    assert beside.machine_answers.tolist() == [2, 2]
+    assert beside.agreement.tolist() == [0.5, 0.5]  # a machine is one vote
     assert beside.probability[0] < alone.probability[0]
 
 

@@ -29,7 +29,8 @@ def between(value: float, low: float, high: float) -> EstimateFacts:
         (between(0.5, 0.4, 0.6), "well beyond chance"),
         (between(0.3, 0.2, 0.4), "each of them is noisy"),
         (between(0.1, 0.01, 0.2), "little more than by chance"),
-        (between(0.1, -0.01, 0.2), "do not agree more than chance"),
+        (between(0.05, -0.09, 0.19), "do not agree more than chance"),
+        (between(0.2, -0.01, 0.4), "cannot be told from so few pairs"),
         (between(0.8, 0.3, 1.0), "agree with themselves in 87%"),  # wide: the repeats speak
     ],
 )

@@ -128,6 +128,34 @@ def test_kappa_of_a_table_worked_by_hand():
     assert 0.6 < found.kappa.high < 0.7
 
 
+@pytest.mark.parametrize("ordinal", [False, True])
+def test_what_is_stored_first_is_nobodys_answer(ordinal):
+    """α with a mirror is the package's of every unit stored both ways, for whose size n(n − 1)
+    stands in the place of n(n − 1/2); and turning units round changes nothing."""
+    counts = np.random.default_rng(5).integers(0, 3, (80, 5)) * [3, 1, 1, 0, 1]
+    counts = counts[counts.sum(axis=1) >= 2]
+    mirror = [4, 3, 2, 1, 0]
+    found = agreement(counts, mirror=mirror, ordinal=ordinal, rng=rng()).alpha.value
+    level = "ordinal" if ordinal else "nominal"
+    both = np.concatenate([counts, counts[:, mirror]])
+    n = counts.sum()
+    expected = krippendorff.alpha(value_counts=both, level_of_measurement=level)
+    assert 1 - found == pytest.approx((1 - expected) * (n - 1) / (n - 0.5))
+    turned = counts.copy()
+    turned[::2] = turned[::2, mirror]
+    there = agreement(turned, mirror=mirror, ordinal=ordinal, rng=rng()).alpha.value
+    assert there == pytest.approx(found)
+    assert agreement(turned, ordinal=ordinal, rng=rng()).alpha.value != pytest.approx(found)
+
+
+def test_kappa_does_not_know_what_is_stored_first():
+    one, two = np.array([[1, 0]] * 9 + [[0, 1]]), np.array([[1, 0]] * 8 + [[0, 1]] * 2)
+    found = cross_agreement(one, two, mirror=[1, 0], rng=rng()).kappa.value
+    assert found == pytest.approx(2 * 0.9 - 1)
+    one[::2], two[::2] = one[::2, ::-1].copy(), two[::2, ::-1].copy()
+    assert cross_agreement(one, two, mirror=[1, 0], rng=rng()).kappa.value == pytest.approx(found)
+
+
 def test_a_group_that_is_split_agrees_in_part():
     found = cross_agreement([[1, 1], [2, 0]], [[1, 0], [0, 1]], rng=rng())
     assert found.percent.value == pytest.approx(0.25)
@@ -136,6 +164,9 @@ def test_a_group_that_is_split_agrees_in_part():
 
 
 def test_bad_input_says_what_to_give():
+    for mirror in ([0], [1, 2], [1, 1]):
+        with pytest.raises(DesignError, match="changes places"):
+            agreement([[2, 1]], mirror=mirror, rng=rng())
     with pytest.raises(DesignError, match="whole numbers"):
         agreement([[0.5, 1.5]], rng=rng())
     with pytest.raises(DesignError, match="whole numbers"):

@@ -14,6 +14,7 @@ from pairselect.designs.models import Design
 from pairselect.designs.receipt import plain_facts
 from pairselect.designs.words import about, count, figure, receipt, verdict
 from pairselect.pools.models import Completion, FeatureSet, Pool
+from pairselect.pools.queries import REFUSED
 from pairselect.pools.storage import features_folder
 from tests.designs.conftest import design, give_scores
 
@@ -219,6 +220,13 @@ def test_labels_that_the_features_do_not_see_are_warned_of(
     }  # fmt: skip
     strength = {one.title: one for one in findings(found)}["Strength of preference"]
     assert ("hardly see what these labels judge" in strength.advice) == warned
+
+
+def test_refused_and_empty_texts_are_no_equal_ones(pool: Pool) -> None:
+    Completion.objects.filter(prompt__position=1, index=1).update(finish_reason=REFUSED)
+    Completion.objects.filter(prompt__position=2, index__in=[0, 1]).update(text="")
+    facts: Diagnostics = design("--strategy=uniform").diagnostics
+    assert facts["pool"]["equal_text_share"] == 0
 
 
 def test_near_duplicates_are_counted_and_never_queued(pool: Pool) -> None:

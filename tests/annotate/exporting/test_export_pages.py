@@ -8,6 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from annotate.models import Campaign, Comparison, Export, Flag
 from pairselect.jobs.models import Job
 from tests.annotate.exported import export
+from tests.annotate.exporting.test_selection import A, B, decide
+from tests.annotate.exporting.test_selection import labelled as labelled_alike
 from tests.conftest import People, give, make_campaign, run_queued_jobs
 
 pytestmark = pytest.mark.page
@@ -162,3 +164,14 @@ def test_a_page_with_three_exports_costs_what_it_costs_with_one(
     export(labelled, "axolotl")
     export(labelled, "kto")
     assert queries() == one
+
+
+def test_it_says_which_decisions_are_in_no_row(people: People, admin: Client) -> None:
+    campaign = labelled_alike([people.anna, people.ben], [A, B])
+    decide(campaign, people.admin, B)
+    page = admin.get(address(campaign)).content.decode()
+    assert "1 decision of an adjudicator is in none of these rows" in page
+    page = admin.get(address(campaign), USUAL | {"one_row": "majority"}).content.decode()
+    asked = USUAL | {"one_row": "majority", "preview": "1"}
+    page = admin.post(address(campaign), asked, headers=HTMX).content.decode()
+    assert "of an adjudicator is in none" not in page

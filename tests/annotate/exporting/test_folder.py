@@ -15,6 +15,7 @@ from annotate.exporting.columns import fits
 from annotate.exporting.formats import FORMATS
 from annotate.exporting.job import discard_export, export_dataset, export_folder
 from annotate.exporting.options import Options
+from annotate.exporting.report import share_of
 from annotate.exporting.writing import WrongType, check_types
 from annotate.guidelines import change_guidelines
 from annotate.models import Campaign, Export, Judgement
@@ -418,3 +419,11 @@ def test_what_cannot_go_into_one_file_is_refused(full: Campaign, tmp_path: Path)
         with pytest.raises(CommandError, match=said):
             call_command("export_dataset", full.name, "--output", out, *option)
     assert Export.objects.count() == 0
+
+
+def test_the_interval_over_people_needs_three_of_them() -> None:
+    """As the quality page has it: of two it would say next to nothing."""
+    found = share_of({1: 90, 2: 94}, {1: 100, 2: 100})
+    assert (found["low"], found["high"]) == pytest.approx(wilson_interval(184, 200))
+    three = share_of({1: 90, 2: 94, 3: 60}, {1: 100, 2: 100, 3: 100})
+    assert three["low"] < wilson_interval(244, 300)[0] - 0.1  # they differ
