@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from annotate.amending import change_people
+from annotate.amending import add_people
 from annotate.exporting.options import Options
 from annotate.guidelines import change_guidelines
 from annotate.models import Campaign, Comparison, Export, Flag
@@ -56,8 +56,7 @@ def create_campaign(
         ),
         start={"seed": secrets.randbelow(2**31) if seed is None else seed},
     )
-    change_people(campaign, annotators=[*campaign.annotators.all(), *annotators])
-    change_people(campaign, adjudicators=[*campaign.adjudicators.all(), *adjudicators])
+    add_people(campaign, annotators=annotators, adjudicators=adjudicators)
     if guidelines is not None:
         change_guidelines(campaign, guidelines, created_by=created_by)
     return campaign
@@ -72,15 +71,16 @@ def work_for_campaign(campaign: Campaign) -> Work:
 
 def open_campaign(campaign_id: int, progress: JobProgress) -> None:
     """Queue as many comparisons of each pair as it is to get labels, in the campaign's order."""
-    campaign = Campaign.objects.select_related("design").get(pk=campaign_id)
-    if campaign.opened_at is not None:
-        return
-    if campaign.design.solved_at is None:
-        raise JobError(f"The design “{campaign.design}” is not solved yet.")
-    queue = _queue(campaign)
-    total = len(queue) * campaign.labels_per_pair
-    progress.report(0, total, "queueing comparisons")
     with transaction.atomic():
+        # Locked, so that nothing that is laid down here is changed before it has opened.
+        campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+        if campaign.opened_at is not None:
+            return
+        if campaign.design.solved_at is None:
+            raise JobError(f"The design “{campaign.design}” is not solved yet.")
+        queue = _queue(campaign)
+        total = len(queue) * campaign.labels_per_pair
+        progress.report(0, total, "queueing comparisons")
         Comparison.objects.bulk_create(
             (
                 Comparison(campaign=campaign, pair_id=pk, position=position, slot=slot)

@@ -1,6 +1,6 @@
 """Who works in a campaign and what they are paid, changed by names: of commands and programs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -41,6 +41,8 @@ def amend(
         With one sentence.
     """
     with transaction.atomic():
+        # As it is stored: what is not given keeps what another change made of it meanwhile.
+        campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
         if annotators is not None:
             people = named(who_annotates(), annotators, "annotators")
             change_people(campaign, annotators=people)
@@ -85,11 +87,17 @@ def _change_price(campaign: Campaign, given: Mapping[str, Any]) -> None:
 def change_price(campaign: Campaign, price: Mapping[str, Any]) -> None:
     """Reckon with this price from now on; ``price`` has all of `PRICE`."""
     with transaction.atomic():
-        rows = Campaign.objects.select_for_update().filter(pk=campaign.pk)
+        rows = Campaign.objects.select_for_update(no_key=True).filter(pk=campaign.pk)
         before = rows.values(*PRICE).get()
         rows.update(**price)
         if found := changed(before, price):
             record("campaign.price_changed", campaign, **found)
+
+
+def who_came(people: QuerySet[User], seen: Collection[str]) -> list[User]:
+    """Those who were not there yet when a form showed who was, by their ids as ``seen``: its
+    sender has not taken them out. Nobody where it does not say whom it showed."""
+    return [one for one in people if str(one.pk) not in seen] if seen else []
 
 
 def change_people(campaign: Campaign, **people: Iterable[User]) -> None:
@@ -101,5 +109,18 @@ def change_people(campaign: Campaign, **people: Iterable[User]) -> None:
             chosen = list(chosen)
             rows.set(chosen)
             after = sorted({one.username for one in chosen})
+            if found := changed({role: before}, {role: after}):
+                record("campaign.people_changed", campaign, **found)
+
+
+def add_people(campaign: Campaign, **people: Iterable[User]) -> None:
+    """Have these people too. Whoever is there, or comes meanwhile, stays."""
+    with transaction.atomic():
+        for role, added in people.items():
+            rows = getattr(campaign, role)
+            before = sorted(one.username for one in rows.all())
+            added = list(added)
+            rows.add(*added)
+            after = sorted({*before, *(one.username for one in added)})
             if found := changed({role: before}, {role: after}):
                 record("campaign.people_changed", campaign, **found)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import ProtectedError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -162,15 +161,16 @@ def add_gold(campaign: Campaign, pairs: Iterable[tuple[int, GoldPair]]) -> int:
 
 def retire_gold(gold: Gold) -> bool:
     """Ask it no more. True when nobody was ever asked, and it is gone; else it is kept, retired."""
+    pk = gold.pk  # which `delete` takes from it
     try:
         with transaction.atomic():
-            record("gold.retired", gold.campaign, gold=gold.pk, deleted=True)
+            record("gold.retired", gold.campaign, gold=pk, deleted=True)
             gold.delete()
-    except ProtectedError:
+    except IntegrityError:  # protected, or asked in this moment, which the commit finds
         with transaction.atomic():
-            used = Gold.objects.filter(pk=gold.pk, retired_at__isnull=True)
+            used = Gold.objects.filter(pk=pk, retired_at__isnull=True)
             if used.update(retired_at=timezone.now()):
-                record("gold.retired", gold.campaign, gold=gold.pk)
+                record("gold.retired", gold.campaign, gold=pk)
         return False
     return True
 

@@ -100,10 +100,10 @@ def conclude_onboarding(campaign: Campaign, person: User) -> None:
 def try_again(campaign: Campaign, person: User) -> bool:
     """Begin a further attempt. False when the present one is not over, or was enough."""
     with transaction.atomic():
-        result = onboarding_result(campaign, person)
-        if result is None:
+        rows = Participation.objects.select_for_update()
+        state = rows.filter(campaign=campaign, annotator=person).first()
+        if state is None or onboarding_result(campaign, person) is None:
             return False
-        state = Participation.objects.select_for_update().get(campaign=campaign, annotator=person)
         state.attempt += 1
         state.save(update_fields=["attempt"])
     return True

@@ -124,14 +124,17 @@ def _rarely_collected() -> Iterator[None]:
 
 
 def discard_export(export: Export) -> None:
-    """Remove an export that came to nothing, or that nobody wants, with its files."""
+    """Remove an export that came to nothing, or that nobody wants, with its files.
+
+    The row goes first: no row is ever without its files.
+    """
+    with transaction.atomic():
+        record("export.deleted", export, sha256=export.sha256)
+        export.delete()
     folder = export_folder(export)
     for one in (folder, folder.with_suffix(".part")):  # of a worker that was killed
         shutil.rmtree(one, ignore_errors=True)
     single_file(export).unlink(missing_ok=True)
-    with transaction.atomic():
-        record("export.deleted", export, sha256=export.sha256)
-        export.delete()
 
 
 def main_files(options: Options) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
@@ -143,14 +143,18 @@ def take_out(assignment: Assignment) -> None:
     MachineRefused
         When it has answered there, or is being asked.
     """
-    with transaction.atomic():
-        rows = asked(assignment)
-        _refuse_at_work(assignment)
-        if Judgement.objects.filter(comparison__in=rows).exists():
-            raise MachineRefused(_("The machine has answered, and answers are kept: it stays."))
-        rows.delete()
-        record("machine.removed", assignment.campaign, machine=str(assignment.machine))
-        assignment.delete()
+    answered = MachineRefused(_("The machine has answered, and answers are kept: it stays."))
+    try:
+        with transaction.atomic():
+            rows = asked(assignment)
+            _refuse_at_work(assignment)
+            if Judgement.objects.filter(comparison__in=rows).exists():
+                raise answered
+            rows.delete()
+            record("machine.removed", assignment.campaign, machine=str(assignment.machine))
+            assignment.delete()
+    except IntegrityError:  # answered in this moment
+        raise answered from None
 
 
 def _refuse_at_work(assignment: Assignment) -> None:

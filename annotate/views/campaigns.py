@@ -16,7 +16,7 @@ from annotate.actions import (
     resume_campaign,
     work_for_campaign,
 )
-from annotate.amending import change_people, change_price
+from annotate.amending import change_people, change_price, who_came
 from annotate.asking import Fixed, change_asked, fixed
 from annotate.chain import CONTROL, first_values, lacks_control, rounds_of
 from annotate.day_chart import draw_days
@@ -87,7 +87,8 @@ def campaign_annotators(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign, pk=pk)
     form = AnnotatorsForm(request.POST)
     if form.is_valid():
-        chosen = form.cleaned_data["annotators"]
+        came = who_came(campaign.annotators.all(), request.POST.getlist("seen"))
+        chosen = [*form.cleaned_data["annotators"], *came]
         change_people(campaign, annotators=chosen)
         names = ", ".join(person.username for person in chosen) or _("nobody")
         messages.success(request, _("Saved. Who compares here: %(names)s.") % {"names": names})

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from annotate.adjudication import change_adjudication
+from annotate.amending import who_came
 from annotate.disputes import disputes, in_detail, standing_of
 from annotate.forms.campaigns import AdjudicationForm
 from annotate.models import Campaign
@@ -30,7 +31,13 @@ def disagreements(request: HttpRequest, pk: int) -> HttpResponse:
     form = AdjudicationForm(request.POST or None, initial=initial)
     if request.method == "POST":
         if form.is_valid():
-            change_adjudication(campaign, **form.cleaned_data)
+            asked = form.cleaned_data
+            came = who_came(campaign.adjudicators.all(), request.POST.getlist("seen"))
+            change_adjudication(
+                campaign,
+                adjudicate=asked["adjudicate"],
+                adjudicators={*asked["adjudicators"], *came},
+            )
             messages.success(request, _("Saved. It holds for pairs that differ already, too."))
             return redirect("annotate:campaign_disagreements", pk=pk)
         messages.error(request, _("Nothing was saved. See below why."))

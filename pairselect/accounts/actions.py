@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from pairselect.accounts.invitations import revoke, use
 from pairselect.accounts.locks import lift
@@ -87,8 +89,15 @@ def join_with_password(invitation: Invitation, person: User) -> None:
 
 
 @transaction.atomic
-def set_active(user: User, *, active: bool) -> None:
-    """Whoever is not active cannot log in, and is logged out; answers and labels stay."""
+def set_active(user: User, *, active: bool, by: User | None = None) -> None:
+    """Whoever is not active cannot log in, and is logged out; answers and labels stay.
+
+    Raises
+    ------
+    PermissionDenied
+        When ``by``, who asks for it, is an admin no more.
+    """
+    _lock(user, by)
     user.is_active = active
     user.save(update_fields=["is_active"])
     if not active:  # nobody comes in later by what this person made, or is to have
@@ -109,9 +118,29 @@ def change_operator(user: User, **operator: bool) -> None:
 
 
 @transaction.atomic
-def change_role(user: User, role: str) -> None:
+def change_role(user: User, role: str, *, by: User | None = None) -> None:
+    """Give the person that role alone.
+
+    Raises
+    ------
+    PermissionDenied
+        When ``by``, who asks for it, is an admin no more.
+    """
+    _lock(user, by)
     user.groups.remove(*Group.objects.filter(name__in=ROLES))
     user.groups.add(Group.objects.get(name=role))
     if role != ADMIN:
         revoke(Invitation.objects.filter(created_by=user))
     record("person.role_changed", user, role=role)
+
+
+def _lock(user: User, by: User | None) -> None:
+    """Let nobody else change the person, nor ``by``, who is to be an admin still.
+
+    Of two admins who put out each other at once, the second is refused: one stays.
+    """
+    pks = [one.pk for one in (user, by) if one is not None]
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
+    found = {one.pk: one for one in rows}
+    if by is not None and not is_admin(found[by.pk]):
+        raise PermissionDenied(gettext("This page is for admins."))

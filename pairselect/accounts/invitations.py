@@ -60,6 +60,7 @@ def invite(
     secret = SIGNER.sign(secrets.token_urlsafe(32))
     with transaction.atomic():
         if person is not None:
+            _lock(person)
             revoke(Invitation.objects.filter(person=person))
         invitation = Invitation.objects.create(
             digest=digest_of(secret),
@@ -147,6 +148,8 @@ def use(invitation: Invitation, person_of: Callable[[], User]) -> User:
     InvitationGone
         When it is open no more.
     """
+    if invitation.person is not None:
+        _lock(invitation.person)
     now = timezone.now()
     still_open = _open().filter(pk=invitation.pk, expires_at__gt=now)
     if not still_open.update(used_at=now):
@@ -176,6 +179,11 @@ def forget_invitation(request: HttpRequest) -> None:
 def revoke(invitations: QuerySet[Invitation]) -> int:
     """Take back those that are open; the rows stay, to tell what was."""
     return _open(invitations).update(revoked_at=timezone.now())
+
+
+def _lock(person: User) -> None:
+    """Have whoever else changes the person's links wait; before the links, so in one order."""
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)
 
 
 def _open(among: QuerySet[Invitation] | None = None) -> QuerySet[Invitation]:

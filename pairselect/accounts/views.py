@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
@@ -29,12 +29,16 @@ from pairselect.trail.actions import record
 def people(request: HttpRequest) -> HttpResponse:
     form = PersonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        user, password = create_person(
-            form.cleaned_data["username"], role=form.cleaned_data["role"]
-        )
-        said = gettext("The password of %(name)s is %(password)s — it is shown only this once.")
-        messages.success(request, said % {"name": user.username, "password": password})
-        return redirect("accounts:people")
+        username = form.cleaned_data["username"]
+        try:
+            user, password = create_person(username, role=form.cleaned_data["role"])
+        except IntegrityError:  # taken while the password was hashed, as by a second click
+            taken = gettext("There is an account named “%(name)s”.")
+            form.add_error("username", taken % {"name": username})
+        else:
+            said = gettext("The password of %(name)s is %(password)s — it is shown only this once.")
+            messages.success(request, said % {"name": user.username, "password": password})
+            return redirect("accounts:people")
     return _page(request, form=form)
 
 
@@ -92,7 +96,7 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
     user = _other_person(request, pk)
     form = RoleForm(request.POST)
     if form.is_valid():
-        change_role(user, form.cleaned_data["role"])
+        change_role(user, form.cleaned_data["role"], by=signed_in(request))
         said = {
             ADMIN: gettext("%(name)s is admin now."),
             ANNOTATOR: gettext("%(name)s is annotator now."),
@@ -107,7 +111,7 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
 @admin_required
 def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
     user = _other_person(request, pk)
-    set_active(user, active=False)
+    set_active(user, active=False, by=signed_in(request))
     said = gettext("%(name)s cannot log in any more. All answers are kept.")
     messages.success(request, said % {"name": user.username})
     return redirect("accounts:people")
@@ -117,7 +121,7 @@ def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
 @admin_required
 def reactivate(request: HttpRequest, pk: int) -> HttpResponse:
     user = _other_person(request, pk)
-    set_active(user, active=True)
+    set_active(user, active=True, by=signed_in(request))
     said = gettext("%(name)s can log in again, with the password from before.")
     messages.success(request, said % {"name": user.username})
     return redirect("accounts:people")

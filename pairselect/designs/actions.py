@@ -22,6 +22,25 @@ from pairselect.pools.queries import finished_features, finished_scores
 from pairselect.pools.storage import FeaturesLost
 from pairselect.trail.actions import record
 
+# What solving sets. The rest of a row may be changed meanwhile: renamed, put away.
+SOLVED = (
+    "feature_set",
+    "score_set",
+    "objective",
+    "uniform_objective",
+    "random_objective",
+    "lower_bound",
+    "status",
+    "message",
+    "relaxed_objective",
+    "passes",
+    "candidate_count",
+    "reduction",
+    "diagnostics",
+    "seconds",
+    "solved_at",
+)
+
 
 def create_design(
     pool: Pool,
@@ -109,7 +128,7 @@ def solve_design(design_id: int, progress: JobProgress) -> None:
     with transaction.atomic():
         SelectedPair.objects.filter(design=design).delete()
         SelectedPair.objects.bulk_create(rows, batch_size=2000)
-        design.save()
+        design.save(update_fields=SOLVED)
         record("design.solved", design, pairs=len(rows))
     progress.report(STEPS, STEPS)
 

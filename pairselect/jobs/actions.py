@@ -29,6 +29,7 @@ Work = list[tuple[str, int]]  # (kind of job, id of the row it works on), in tur
 STALE_AFTER = timedelta(seconds=45)
 FOLLOW_SECONDS = 0.5
 MOST_FRUITLESS = 5  # a job that kills every worker, by filling the memory say, must end too
+MOST_TRIES = 5  # at a job whose like is there when it is made, and has ended when it is read
 
 
 class JobBusy(Exception):
@@ -55,21 +56,21 @@ def enqueue_job(
     JobBusy
         When the same work is already waiting, queued or running.
     """
-    try:
-        with transaction.atomic():
-            job = Job.objects.create(
-                kind=get_kind(kind).name,
-                subject_id=subject_id,
-                created_by=created_by,
-                after=after,
-                status=Job.Status.WAITING,
-            )
-            # Locked, so that it cannot end between this look and the commit.
-            if after is None or not Job.objects.select_for_update().get(pk=after.pk).is_active:
-                _queue(job)
-    except IntegrityError:
-        raise JobBusy(_active_job(kind, subject_id)) from None
-    return job
+
+    def make() -> Job:
+        job = Job.objects.create(
+            kind=get_kind(kind).name,
+            subject_id=subject_id,
+            created_by=created_by,
+            after=after,
+            status=Job.Status.WAITING,
+        )
+        # Locked, so that it cannot end between this look and the commit.
+        if after is None or not Job.objects.select_for_update().get(pk=after.pk).is_active:
+            _queue(job)
+        return job
+
+    return _made(make, kind, subject_id)
 
 
 def enqueue_in_turn(work: Work, *, created_by: User | None = None) -> Job | None:
@@ -109,11 +110,7 @@ def run_now(kind: str, subject_id: int, *, listener: Listener | None = None) -> 
     elif job is not None and job.is_active:
         raise JobBusy(job)
     else:
-        try:
-            with transaction.atomic():
-                job = Job.objects.create(kind=kind, subject_id=subject_id)
-        except IntegrityError:
-            raise JobBusy(_active_job(kind, subject_id)) from None
+        job = _made(lambda: Job.objects.create(kind=kind, subject_id=subject_id), kind, subject_id)
     if not run_job(job.pk, listener=listener, log=False):
         job.refresh_from_db()
         raise JobBusy(job)
@@ -265,6 +262,10 @@ def sweep_stale_jobs(*, on_stuck: Callable[[str], None] | None = None) -> list[J
         if _take_from_dead_worker(job):
             logger.warning("job %s: worker %s is gone, queued again", job.pk, worker)
             swept.append(job)
+    # Whoever cancelled them was killed before they had ended, and nobody claims them any more.
+    unclaimed = Job.objects.filter(status__in=[Job.Status.WAITING, Job.Status.QUEUED])
+    for job in unclaimed.filter(cancel_requested=True):
+        _end(job, Job.Status.CANCELLED, "Cancelled.")
     # A worker killed between taking the task and claiming the job leaves the job queued for ever.
     for job in Job.objects.filter(status=Job.Status.QUEUED, queued_at__lt=late):
         if not _has_task(job) and _queue(job):
@@ -299,19 +300,41 @@ def is_active(kind: str, subject_id: int) -> bool:
     return _active(kind, subject_id).exists()
 
 
-def _active_job(kind: str, subject_id: int) -> Job:
-    return _active(kind, subject_id).get()
-
-
 def _active(kind: str, subject_id: int) -> QuerySet[Job]:
     return Job.objects.filter(kind=kind, subject_id=subject_id, status__in=Job.ACTIVE)
 
 
+def _made(make: Callable[[], Job], kind: str, subject_id: int) -> Job:
+    """The job that ``make`` creates.
+
+    Raises
+    ------
+    JobBusy
+        When the same work is on its way.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            with transaction.atomic():
+                return make()
+        except IntegrityError:
+            if busy := _active(kind, subject_id).first():
+                raise JobBusy(busy) from None
+            if tries == MOST_TRIES:
+                raise
+
+
 def _queue(job: Job, **facts: int) -> bool:
-    """Queue the job in the state that it was read in; False if it has moved on since."""
+    """Queue the job in the state that it was read in; False if it has moved on since, or is to
+    be cancelled."""
     with transaction.atomic():
         same = Job.objects.filter(
-            pk=job.pk, status=job.status, attempt=job.attempt, task_id=job.task_id
+            pk=job.pk,
+            status=job.status,
+            attempt=job.attempt,
+            task_id=job.task_id,
+            cancel_requested=False,
         )
         if not same.update(status=Job.Status.QUEUED, queued_at=timezone.now(), **facts):
             return False

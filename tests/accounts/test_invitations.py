@@ -265,6 +265,26 @@ def test_of_two_who_use_a_link_at_once_one_gets_in(names: tuple[str, str]) -> No
         assert invitation.used_by == person
 
 
+def test_of_two_links_made_at_once_for_a_person_one_is_open(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has waited for the first at the person's row, and takes its link back."""
+    from django.db.models import QuerySet
+
+    true, waited = QuerySet.select_for_update, list[str]()
+
+    def lock(rows: QuerySet[User], **options: bool) -> QuerySet[User]:
+        if rows.model is User and not waited:
+            waited.append("locked")
+            invite(person=people.anna)
+        return true(rows, **options)
+
+    monkeypatch.setattr(QuerySet, "select_for_update", lock)
+    last, _secret = invite(person=people.anna)
+    assert waited
+    assert list(Invitation.objects.filter(revoked_at=None)) == [last]
+
+
 def test_a_name_that_is_taken_in_the_last_moment_leaves_the_link_open(people: People) -> None:
     from django.db import IntegrityError, transaction
 

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 from io import StringIO
 
 import pytest
@@ -9,9 +10,12 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.test import Client
 
+from pairselect.accounts import views
+from pairselect.accounts.actions import change_role, create_person, set_active
 from pairselect.accounts.locks import lift
 from pairselect.accounts.roles import role_of
 from tests.accounts.knocking import is_in, knock
@@ -65,6 +69,18 @@ def test_a_bad_name_is_refused_in_words(admin: Client, username: str, sentence: 
     assert User.objects.count() == before
 
 
+def test_a_second_click_on_a_new_account_is_refused_in_words(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faster(username: str, *, role: str) -> tuple[User, str]:
+        create_person(username, role=role)
+        return create_person(username, role=role)
+
+    monkeypatch.setattr(views, "create_person", faster)
+    assert "There is an account named “maria”." in make(admin, "maria")
+    assert User.objects.filter(username="maria").count() == 1
+
+
 def test_a_name_is_stored_as_it_is_normalised(people: People) -> None:
     out = StringIO()
     call_command("create_person", LIGATURE, stdout=out)
@@ -113,6 +129,48 @@ def test_neither_oneself_nor_a_superuser_is_touched(
         person.refresh_from_db()
         assert (person.is_active, role_of(person)) == (True, "admin")
         assert person.check_password("secret-enough")
+
+
+def waits_for(monkeypatch: pytest.MonkeyPatch, other: Callable[[], None]) -> list[str]:
+    """Whoever locks people next has waited for another, who did that meanwhile."""
+    true, done = QuerySet.select_for_update, list[str]()
+
+    def lock(rows: QuerySet[User], **options: bool) -> QuerySet[User]:
+        if rows.model is User and not done:
+            done.append("locked")
+            other()
+        return true(rows, **options)
+
+    monkeypatch.setattr(QuerySet, "select_for_update", lock)
+    return done
+
+
+def test_of_two_roles_given_at_once_one_stays(
+    people: People, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = waits_for(monkeypatch, lambda: change_role(people.anna, "annotator"))
+    admin.post(f"/people/{people.anna.pk}/role/", {"role": "admin"})
+    assert waited
+    assert [group.name for group in people.anna.groups.all()] == ["admin"]
+
+
+@pytest.mark.parametrize("how", ["role", "deactivate"])
+def test_of_two_admins_who_put_out_each_other_one_stays(
+    people: People, admin: Client, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    other, _password = create_person("berta", role="admin")
+
+    def faster() -> None:
+        if how == "role":
+            change_role(people.admin, "annotator", by=other)
+        else:
+            set_active(people.admin, active=False, by=other)
+
+    waits_for(monkeypatch, faster)
+    response = admin.post(f"/people/{other.pk}/{how}/", {"role": "annotator"})
+    assert response.status_code == 403
+    other.refresh_from_db()
+    assert (other.is_active, role_of(other)) == (True, "admin")
 
 
 def test_ones_own_password_is_changed_and_the_session_lives_on(people: People) -> None:

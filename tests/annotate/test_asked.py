@@ -3,19 +3,26 @@
 import html
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import Client
 
+from annotate import actions
+from annotate.actions import create_campaign, open_campaign
+from annotate.amending import amend
 from annotate.answering import Details
 from annotate.asking import Fixed, change_asked
 from annotate.forms.asked import AskedForm
 from annotate.models import Campaign, Judgement
 from pairselect.designs.models import Design
-from tests.conftest import People, give, make_campaign, make_design, make_pool
+from tests.conftest import NoProgress, People, give, make_campaign, make_design, make_pool
 
 ON = {"ties": "on", "both_bad": "on", "skips": "on", "flags": "on"}
 HOSTILE = "<script>alert(1)</script>"
@@ -215,6 +222,47 @@ def test_it_may_be_changed_before_the_campaign_opens(campaign: Campaign, admin: 
     Campaign.objects.update(opened_at=None)
     change(admin, campaign, labels_per_pair="2", mix_window="4")
     assert (stored(campaign)["labels_per_pair"], campaign.mix_window) == (2, 4)
+
+
+def test_a_campaign_opens_as_it_is_asked_for_by_then(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changed after the job has begun, and before it lays down the queue."""
+    campaign = create_campaign(make_design(make_pool()), name="late", annotators=[people.anna])
+    begun: list[bool] = []
+
+    def atomic() -> transaction.Atomic:
+        if not begun:
+            begun.append(True)
+            change_asked(campaign, {"labels_per_pair": 3})
+        return transaction.atomic()
+
+    monkeypatch.setattr(actions, "transaction", SimpleNamespace(atomic=atomic))
+    open_campaign(campaign.pk, NoProgress())  # type: ignore[arg-type]
+    assert stored(campaign)["labels_per_pair"] == 3
+    assert campaign.comparisons.count() == 3 * campaign.design.pairs.count()
+
+
+def test_whoever_is_added_while_a_campaign_is_asked_for_again_stays(people: People) -> None:
+    design = make_design(make_pool())
+    campaign = create_campaign(design, name="again", annotators=[])
+
+    def annotators() -> Iterator[User]:
+        campaign.annotators.add(people.ben)
+        yield people.anna
+
+    create_campaign(design, name="again", annotators=annotators())
+    assert set(campaign.annotators.all()) == {people.anna, people.ben}
+
+
+def test_changes_of_a_campaign_at_once_keep_each_other(campaign: Campaign, people: People) -> None:
+    read_before = Campaign.objects.get(pk=campaign.pk)
+    amend(campaign, adjudicate="any", price="0.5", currency="EUR")
+    amend(read_before, adjudicators=["ada"], priced_by="hour")
+    campaign.refresh_from_db()
+    assert (campaign.adjudicate, campaign.currency) == ("any", "EUR")
+    assert (str(campaign.price), campaign.priced_by) == ("0.5000", "hour")
+    assert list(campaign.adjudicators.all()) == [people.admin]
 
 
 def test_steps_are_fixed_once_there_are_labels(

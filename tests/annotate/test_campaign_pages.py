@@ -362,3 +362,23 @@ def test_a_large_campaign_is_searched_in_part_and_says_so() -> None:
     assert leaks.sentence == (
         "3 of the first 2,000 of its 9,000 completions say which model wrote them."
     )
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "also"),
+    [
+        ("annotators", "annotators/", {}),
+        ("adjudicators", "disagreements/", {"adjudicate": "any"}),
+    ],
+)
+def test_who_comes_while_a_form_is_open_stays(
+    campaign: Campaign, people: People, role: str, path: str, also: dict[str, str]
+) -> None:
+    admin, there = people.client(people.admin), getattr(campaign, role)
+    there.set([people.anna, people.ben])
+    page = admin.get(f"/campaigns/{campaign.pk}/{path.replace('annotators/', '')}")
+    seen = re.findall(r'name="seen" value="(\d+)"', page.content.decode())
+    there.add(people.stranger)
+    sent = {"seen": seen, role: [people.anna.pk], **also}
+    assert admin.post(f"/campaigns/{campaign.pk}/{path}", sent).status_code == 302
+    assert set(there.all()) == {people.anna, people.stranger}

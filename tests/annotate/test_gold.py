@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from annotate.answering import NO_DETAILS
-from annotate.gold import MOST_BYTES, GoldRefused, add_gold, gold_pair, read_gold
+from annotate.gold import MOST_BYTES, GoldRefused, add_gold, gold_pair, read_gold, retire_gold
 from annotate.models import Campaign, Comparison, Gold, Judgement
 from pairselect.pools.reading.rows import BadRow
 from tests.conftest import People, give, make_campaign
@@ -281,6 +281,26 @@ def test_a_pair_that_was_answered_is_retired_and_can_come_back(
     assert "in use again" in switch(admin, gold, "0")
     gold.refresh_from_db()
     assert gold.retired_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pair_that_is_asked_while_it_is_taken_out_is_retired(
+    campaign: Campaign, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Foreign keys are looked at when it is committed."""
+    add(campaign, ROW)
+    gold = campaign.gold.get()
+    pk, true = gold.pk, Gold.delete
+
+    def delete(self: Gold) -> None:
+        true(self)
+        Comparison.objects.create(
+            campaign=campaign, kind="gold", gold_id=pk, position=0, reserved_for=people.anna
+        )
+
+    monkeypatch.setattr(Gold, "delete", delete)
+    assert not retire_gold(gold)
+    assert Gold.objects.get(pk=pk).retired_at is not None
 
 
 def test_a_button_that_says_neither_changes_nothing(campaign: Campaign, admin: Client) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db.models import QuerySet
 from django.test import RequestFactory, override_settings
 from django.urls import reverse
 
@@ -19,7 +20,7 @@ from annotate.machines.actions import (
     lay_out,
     take_out,
 )
-from annotate.models import Campaign, Comparison
+from annotate.models import Campaign, Comparison, Judgement
 from annotate.queries import annotators
 from pairselect.accounts.forms import PersonForm
 from pairselect.jobs.models import Job
@@ -29,7 +30,9 @@ from tests.annotate.machining import (
     LAB,
     Answer,
     Noticing,
+    answer_all,
     by_api,
+    for_first,
     given,
     on_server,
     prompt_of,
@@ -313,6 +316,26 @@ def test_answers_are_kept_with_their_machine(campaign: Campaign, server: Misbeha
     with pytest.raises(MachineRefused, match="answers are kept"):
         take_out(assignment)
     assert len(given(assignment)) == 6
+
+
+def test_an_answer_that_comes_while_it_is_taken_out_is_kept(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assignment = by_api(campaign)
+    lay_out(assignment)
+    true = QuerySet.exists
+
+    def then_answered(rows: QuerySet[Any]) -> bool:
+        found = true(rows)
+        if rows.model is Judgement:
+            monkeypatch.setattr(QuerySet, "exists", true)
+            answer_all(assignment, for_first)
+        return found
+
+    monkeypatch.setattr(QuerySet, "exists", then_answered)
+    with pytest.raises(MachineRefused, match="answers are kept"):
+        take_out(assignment)
+    assert campaign.assignments.exists()
 
 
 # the command

@@ -1,22 +1,24 @@
 """From a pool to a queue of pairs, through the real core."""
 
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from pairselect.designs.actions import work_for_design
+from pairselect.designs.actions import SOLVED, work_for_design
 from pairselect.designs.bridge import pool_arrays
 from pairselect.designs.models import Design, SelectedPair
-from pairselect.designs.solution import dimension_for
+from pairselect.designs.solution import dimension_for, solve
 from pairselect.jobs.actions import enqueue_in_turn
 from pairselect.jobs.models import Job
 from pairselect.pools.models import Completion, FeatureSet, Pool
 from pairselect.pools.queries import finished_features
 from pairselect.pools.storage import features_folder, load_arrays
 from tests.conftest import People, run_queued_jobs
-from tests.designs.conftest import design
+from tests.designs.conftest import design, give_scores
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +119,22 @@ def test_a_design_is_not_solved_twice(pool: Pool) -> None:
     with pytest.raises(CommandError, match="There is a design named “d” with other settings"):
         design(budget=19)
     assert Design.objects.get().budget == 20
+
+
+def test_what_is_changed_while_it_is_solved_stays(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_scores(pool)
+
+    def solve_meanwhile(asked: Design, *rest: Any) -> Any:
+        Design.objects.filter(pk=asked.pk).update(name="renamed", archived_at=timezone.now())
+        return solve(asked, *rest)
+
+    monkeypatch.setattr("pairselect.designs.actions.solve", solve_meanwhile)
+    call_command("design_pairs", "pool", "--name=d", "--budget=20", "--strategy=trace_gap")
+    found = Design.objects.get()
+    assert (found.name, found.archived_at is None) == ("renamed", False)
+    assert [field for field in SOLVED if getattr(found, field) in (None, "", {})] == []
 
 
 def test_lost_features_are_said(pool: Pool) -> None:

@@ -3,11 +3,13 @@
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
@@ -88,6 +90,25 @@ def test_the_same_work_is_not_queued_twice() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("ask", [enqueue_job, run_now])
+def test_work_that_ends_as_it_is_asked_for_again_is_done_again(
+    ask: Callable[[str, int], Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = enqueue_job("do", 1)
+    active = actions._active
+
+    def ended(kind: str, subject_id: int) -> QuerySet[Job]:
+        run_job(before.pk)
+        return active(kind, subject_id)
+
+    monkeypatch.setattr(actions, "_active", ended)
+    monkeypatch.setattr(actions, "last_job", lambda kind, subject_id: None)  # not yet there
+    again = ask("do", 1)
+    assert again.pk != before.pk
+    assert Job.objects.get(pk=before.pk).status == Status.DONE
+
+
+@pytest.mark.django_db
 def test_failure_keeps_its_sentence() -> None:
     with pytest.raises(JobError, match="The prompt file is empty"):
         run_now("fail", 1)
@@ -150,6 +171,35 @@ def test_cancelling_a_queued_job_ends_it_at_once() -> None:
     cancel_job(first)
     assert {job.status for job in Job.objects.all()} == {Status.CANCELLED}
     assert run_job(first.pk) is False
+
+
+@pytest.mark.django_db
+def test_a_job_whose_turn_comes_while_it_is_cancelled_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    last = enqueue_in_turn([("do", 1), ("do", 2)])
+    assert last is not None
+    end = actions._end
+
+    def end_late(job: Job, *how: Any, **facts: Any) -> None:
+        if job.pk == last.pk:
+            run_job(Job.objects.get(subject_id=1).pk)
+        end(job, *how, **facts)
+
+    monkeypatch.setattr(actions, "_end", end_late)
+    cancel_job(last)
+    assert [job.status for job in Job.objects.order_by("pk")] == [Status.DONE, Status.CANCELLED]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [Status.WAITING, Status.QUEUED])
+def test_the_sweep_ends_what_was_to_be_cancelled(status: Status) -> None:
+    enqueue_in_turn([("do", 1), ("do", 2), ("do", 3)])
+    late = timezone.now() - timedelta(minutes=5)
+    second = Job.objects.filter(subject_id=2)
+    second.update(status=status, cancel_requested=True, queued_at=late)
+    assert sweep_stale_jobs() == []
+    assert [job.status for job in Job.objects.order_by("pk")] == [
+        Status.QUEUED, Status.CANCELLED, Status.CANCELLED
+    ]  # fmt: skip
 
 
 @pytest.mark.django_db

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -12,6 +13,7 @@ from django.utils import timezone
 from pairselect.designs.models import Design
 from pairselect.jobs.actions import run_job
 from pairselect.jobs.models import Job
+from pairselect.pools import upload_views
 from pairselect.pools.imports import staging
 from pairselect.pools.imports.confirming import begin_import
 from pairselect.pools.models import Completion, Pool, Prompt, PromptSet, Upload
@@ -219,6 +221,22 @@ def test_what_a_killed_import_left_is_removed_by_a_worker(admin: Client) -> None
     assert [model.objects.count() for model in (PromptSet, Pool, Prompt, Completion)] == [0] * 4
     assert not Upload.objects.filter(pk=upload.pk).exists()
     assert not Path(upload.file.path).exists()
+
+
+def test_a_file_that_is_discarded_in_the_last_moment_is_refused_in_the_form(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = send(admin, GOOD)
+
+    def then_discarded(given: Upload, **decision: Any) -> object:
+        assert staging.discard_upload(upload)
+        return begin_import(given, **decision)
+
+    monkeypatch.setattr(upload_views, "begin_import", then_discarded)
+    response = admin.post(address(upload), {"name": "mine"} | PROMPTS)
+    assert response.status_code == 200
+    assert "This file is being discarded. Upload it again." in response.content.decode()
+    assert not PromptSet.objects.exists()
 
 
 def test_another_mapping_does_not_wait_for_rows_that_were_left(admin: Client) -> None:

@@ -74,14 +74,15 @@ def confirm_upload(
     ------
     NameRefused
         When something else has the name, or something waits for what would be taken away, or
-        that still has rows of an import that was cut off.
+        that still has rows of an import that was cut off; and when the file is discarded.
     """
     name, model = clean_name(name), clean_label(model)
     try:
         with transaction.atomic():
-            upload = Upload.objects.select_for_update().get(pk=upload.pk)
-            if is_active(DISCARD, upload.pk):
+            found = Upload.objects.select_for_update().filter(pk=upload.pk).first()
+            if found is None or is_active(DISCARD, upload.pk):  # None: it has just been discarded
                 raise NameRefused("This file is being discarded. Upload it again.")
+            upload = found
             own = imported_from(upload)
             if own is not None and (own.imported_at or is_on_its_way(own)):
                 return own.pools.filter(source=Pool.Source.IMPORTED).first() or own

@@ -256,6 +256,19 @@ def test_what_is_discarded_leaves_nothing_behind(full: Campaign) -> None:
     assert not Export.objects.exists()
 
 
+def test_a_row_that_stays_keeps_its_files(full: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = export(full)
+
+    def killed(self: Export) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Export, "delete", killed)
+    with pytest.raises(KeyboardInterrupt):
+        discard_export(made)
+    assert Export.objects.filter(pk=made.pk).exists()
+    assert len(file_of(made, "train.jsonl")) == 5
+
+
 def test_a_failure_leaves_nothing_behind(full: Campaign) -> None:
     with pytest.raises(JobError, match="no prompt falls into the test part: choose another seed"):
         export(full, test_share=1e-9)
