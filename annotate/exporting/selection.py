@@ -172,9 +172,7 @@ def _agreement(answers: Answers) -> Agreement:
     telling = several[place]
     cells = row[place[telling]] * N_ANSWERS + answers.said[labels][telling]
     counts = np.bincount(cells, minlength=N_ANSWERS * int(several.sum()))
-    return agreement(
-        counts.reshape(-1, N_ANSWERS), mirror=MIRROR, rng=np.random.default_rng(0)
-    )
+    return agreement(counts.reshape(-1, N_ANSWERS), mirror=MIRROR, rng=np.random.default_rng(0))
 
 
 def _left(answers: Answers) -> Estimate | None:

@@ -244,9 +244,7 @@ def _mirror(mirror: Sequence[int] | None, width: int) -> IntArray:
     return found
 
 
-def _alpha(
-    patterns: IntArray, weights: FloatArray, ordinal: bool, mirror: IntArray
-) -> FloatArray:
+def _alpha(patterns: IntArray, weights: FloatArray, ordinal: bool, mirror: IntArray) -> FloatArray:
     """α of each sample, (draws,), NaN where it is not defined, for weights (draws, patterns)."""
     width = patterns.shape[1]
     sizes = patterns.sum(axis=1)

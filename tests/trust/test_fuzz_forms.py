@@ -21,8 +21,9 @@ pytestmark = PATIENTLY
 FIELDS = [
     "name", "choice", "token", "replaces", "reason", "skip_reason", "edit", "edit_of", "guideline",
     "seconds", "active_seconds", "have", "judgement", "kind", "note", "on", "role", "language",
-    "next", "seen", "username", "password", "email", "prompt_set", "model", "temperature", "system_prompt",
-    "completions", "max_new_tokens", "top_p", "seed", "rubric", "pool", "budget", "money", "price",
+    "next", "seen", "username", "password", "email", "prompt_set", "model", "temperature",
+    "system_prompt", "completions", "max_new_tokens", "top_p", "seed", "rubric", "pool", "budget",
+    "money", "price",
     "hours", "priced_by", "currency", "strategy", "method", "max_per_prompt", "random_share",
     "keep", "agreement", "target", "ridge", "prior_sd", "dimension", "feature_kind", "scores",
     "predict", "design", "annotators", "adjudicate", "adjudicators", "guidelines",
