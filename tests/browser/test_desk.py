@@ -1,5 +1,6 @@
 """What only a browser shows: keys, swaps, focus. For losses: test_losses, test_connection."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -78,17 +79,24 @@ def test_undo_by_key_brings_the_pair_back_with_what_was_written(people: People, 
 
 
 def test_a_key_held_down_or_hit_twice_answers_once(people: People, sit: Sit) -> None:
+    """Tried again where the machine is busy: what comes 250 ms later is meant as an answer."""
     campaign = make_campaign(people.anna, prompts=20)
     desk = sit(people.anna)
     desk.open(f"/work/{campaign.pk}/")
-    desk.ready()
-    for _ in range(6):
-        desk.page.keyboard.down("1")  # the first press, then the repeats of a held key
-    desk.page.keyboard.up("1")
-    desk.page.keyboard.press("1")
-    desk.ready()
-    desk.sent()
-    assert choices() == ["left"]
+    for _ in range(10):
+        desk.ready()
+        before, began = len(choices()), time.monotonic()
+        for _ in range(6):
+            desk.page.keyboard.down("1")  # the first press, then the repeats of a held key
+        desk.page.keyboard.up("1")
+        desk.page.keyboard.press("1")
+        took = time.monotonic() - began
+        desk.ready()
+        desk.sent()
+        if took < 0.25:
+            assert len(choices()) == before + 1
+            return
+    pytest.fail("too busy to press a key twice within 250 ms")
 
 
 def test_a_double_click_answers_once(people: People, sit: Sit) -> None:
