@@ -102,25 +102,25 @@ def who_came(people: QuerySet[User], seen: Collection[str]) -> list[User]:
 
 def change_people(campaign: Campaign, **people: Iterable[User]) -> None:
     """Have these people, and nobody else, as the campaign's annotators, or adjudicators."""
+    _have(campaign, people, others_stay=False)
+
+
+def add_people(campaign: Campaign, **people: Iterable[User]) -> None:
+    """Have these people too. Whoever is there, or comes meanwhile, stays."""
+    _have(campaign, people, others_stay=True)
+
+
+def _have(campaign: Campaign, people: Mapping[str, Iterable[User]], *, others_stay: bool) -> None:
     with transaction.atomic():
         for role, chosen in people.items():
             rows = getattr(campaign, role)
             before = sorted(one.username for one in rows.all())
             chosen = list(chosen)
-            rows.set(chosen)
-            after = sorted({one.username for one in chosen})
-            if found := changed({role: before}, {role: after}):
-                record("campaign.people_changed", campaign, **found)
-
-
-def add_people(campaign: Campaign, **people: Iterable[User]) -> None:
-    """Have these people too. Whoever is there, or comes meanwhile, stays."""
-    with transaction.atomic():
-        for role, added in people.items():
-            rows = getattr(campaign, role)
-            before = sorted(one.username for one in rows.all())
-            added = list(added)
-            rows.add(*added)
-            after = sorted({*before, *(one.username for one in added)})
+            if others_stay:
+                rows.add(*chosen)
+            else:
+                rows.set(chosen)
+            stay = before if others_stay else []
+            after = sorted({*stay, *(one.username for one in chosen)})
             if found := changed({role: before}, {role: after}):
                 record("campaign.people_changed", campaign, **found)
