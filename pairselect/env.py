@@ -4,6 +4,7 @@ Each function reads one variable and raises ``ImproperlyConfigured`` with a sent
 names the variable, the value and what is accepted.
 """
 
+import fcntl
 import ipaddress
 import os
 import re
@@ -333,12 +334,14 @@ def secret_key(name: str, folder: Path) -> str:
             raise ImproperlyConfigured(f"{name} must be at least 50 random characters long.")
         return value
     path = folder / "secret_key"
-    try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
-    except FileExistsError:
-        pass
-    key = path.read_text().strip()
+    key = path.read_text().strip() if path.exists() else ""
+    if not key:  # no file, or one that is being written, or one whose writer was killed
+        with open(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: several processes start at once
+            key = file.read().strip()
+            if not key:
+                key = secrets.token_urlsafe(64)
+                file.write(key)
     if len(key) < 50:
         raise ImproperlyConfigured(f"{path} is damaged: delete it to have a new key made.")
     return key

@@ -1,4 +1,7 @@
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -75,6 +78,26 @@ def test_secret_key_is_made_once_and_kept_private(
     assert len(key) >= 50
     assert env.secret_key("PAIRSELECT_SECRET_KEY", tmp_path) == key
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_processes_that_start_at_once_have_one_secret_key(tmp_path: Path) -> None:
+    """Also where a process was killed between making the file and writing it."""
+    made = (
+        "import sys, time; from pathlib import Path; from pairselect.env import secret_key\n"
+        "time.sleep(max(0, float(sys.argv[2]) - time.time()))\n"
+        "print(secret_key('PAIRSELECT_NONE', Path(sys.argv[1])))"
+    )
+    (tmp_path / "secret_key").touch(0o600)
+    moment = str(time.time() + 3)
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", made, str(tmp_path), moment], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(8)
+    ]
+    keys = {one.communicate(timeout=60)[0].strip() for one in started}
+    assert keys == {(tmp_path / "secret_key").read_text()}
+    assert len(keys.pop()) >= 50
 
 
 def test_a_short_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def test_the_link_is_copied_by_keyboard(how: str, browser: Browser, migrated: Pa
         page.click("main form:has([name=password]) button")
         page.click("text=Make the link")
         link = page.input_value("#link")
+        page.wait_for_selector("#copy-link")  # which its script shows
         page.focus("#link")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
