@@ -62,9 +62,9 @@ def or_say_that_nothing_is_stored(
         if request.user.is_authenticated:
             try:
                 return view(request, *args, **kwargs)
-            except Http404:
+            except (Http404, Comparison.DoesNotExist) as gone:  # in this moment, the latter
                 if not wants_json(request):
-                    raise
+                    raise Http404 from gone
                 # Else it cannot be told from the 404 of a proxy whose server is away.
                 return JsonResponse({"outcome": "gone"}, status=404)
         if not wants_json(request):

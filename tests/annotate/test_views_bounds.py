@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,8 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 from annotate.addresses import id_of, word_of
 from annotate.guidelines import change_guidelines
 from annotate.models import Campaign, Comparison, Flag, Gold, Judgement
+from annotate.views import answers
 from pairselect.pools.models import Completion, Prompt
-from tests.annotate.desk import address, ask, hidden, page_of, post
+from tests.annotate.desk import JSON, address, ask, hidden, page_of, post
 from tests.annotate.giving import gold_for, repeat
 from tests.conftest import People, give, make_campaign
 
@@ -44,6 +46,25 @@ def test_a_comparison_of_another_campaign_is_not_found(
         assert anna.get(where).status_code == 404
     for what in ("", "history/"):
         assert anna.get(f"/work/{other.pk}/{what}").status_code == 404
+
+
+@pytest.mark.parametrize("what", ["answer", "flag"])
+def test_a_comparison_deleted_in_that_moment_is_not_found(
+    what: str, anna: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(anna, campaign)
+    sent = {"choice": "left", "token": hidden(page, "token"), "kind": "other"}
+    where, deleted = address(page, what), id_of(address(page).split("/")[3])
+    usual = getattr(answers, f"store_{what}")
+
+    def after_all_others(*args: Any, **kwargs: Any) -> Any:
+        Comparison.objects.filter(pk=deleted).delete()
+        return usual(*args, **kwargs)
+
+    monkeypatch.setattr(answers, f"store_{what}", after_all_others)
+    assert anna.post(where, sent).status_code == 404
+    told = anna.post(where, sent, headers=JSON)
+    assert (told.status_code, told.json()) == (404, {"outcome": "gone"})
 
 
 def test_the_comparison_of_another_person_is_not_to_be_had(
