@@ -1,4 +1,4 @@
-"""The benchmark of real labels: its files, splits, learner, choices, statistics and pages."""
+"""The benchmark of real labels: its files, splits, learner, choices and statistics."""
 
 import gzip
 import itertools
@@ -9,46 +9,15 @@ import orjson
 import pytest
 from scipy.optimize import minimize
 
-from benchmarks.proof import command, plans, sources, statistics, theory
-from benchmarks.proof.experiments import LORA_PLANS
+from benchmarks.proof import plans, sources, statistics, theory
 from benchmarks.proof.learner import Learner
-from benchmarks.proof.lora import LoraLearner
 from benchmarks.proof.measuring import Bench
 from benchmarks.proof.plans import Plan
-from benchmarks.proof.pools import RawPool, Workshop
 from benchmarks.proof.records import Cell, Results
-from benchmarks.proof.sources import Source
-from benchmarks.proof.task import Split, gained, task_of, tempered
+from benchmarks.proof.task import Split, gained, relabelled, task_of, tempered
 from pairselect.core.bradley_terry import PRIOR_GRID
 from pairselect.core.gap_weights import slope
-
-PROMPTS, SIZE, WIDTH = 40, 4, 6
-
-
-def source_of(seed=0, prompts=PROMPTS):
-    """Completions whose score is a linear function of the numbers that `features` returns."""
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((prompts, SIZE, WIDTH))
-    score = x @ np.arange(1, WIDTH + 1)
-    pairs = np.array(
-        [(q, a, b) for q in range(prompts) for a, b in itertools.combinations(range(SIZE), 2)]
-    )
-    gap = score[pairs[:, 0], pairs[:, 1]] - score[pairs[:, 0], pairs[:, 2]]
-    preferred = np.where(np.abs(gap) < 2, 0.5, gap > 0)
-    questions = tuple(
-        sources.Question(
-            f"question {q}", tuple(f"answer {k} to {q}" + ", so" * k for k in range(SIZE))
-        )
-        for q in range(prompts)
-    )
-    at_hand = {"rounded": np.round(score)}
-    return x.reshape(-1, WIDTH), Source(questions, pairs, preferred, score, at_hand)
-
-
-def task(seed=0, prompts=PROMPTS):
-    x, source = source_of(seed, prompts)
-    return task_of(source, x, log_probs=-np.arange(float(len(x))), token_counts=np.full(len(x), 3))
-
+from tests.proving import PROMPTS, SIZE, WIDTH, source_of, task
 
 # --- files ----------------------------------------------------------------------------------
 
@@ -131,6 +100,18 @@ def test_the_truth_is_right_about_every_decided_pair_and_its_reverse_about_none(
     assert np.array_equal(whole.right(truth, prompts), whole.judged)
     assert not whole.right(-truth, prompts).any()
     assert np.array_equal(whole.right(np.zeros_like(truth), prompts), whole.judged / 2)
+
+
+def test_labels_without_noise_follow_the_truth_and_flipped_ones_lose_a_quarter():
+    whole, every = task(prompts=400), np.arange(400)
+    exact, flipped = (relabelled(whole, kind) for kind in ("noise-free", "25% flipped"))
+    assert not np.any(exact.preferred == 0.5)
+    assert np.array_equal(exact.right(whole.score, every), exact.judged)
+    assert np.array_equal(flipped.decided, whole.decided)
+    share = flipped.right(whole.score, every).sum() / whole.judged.sum()
+    assert share == pytest.approx(0.75, abs=0.03)
+    with pytest.raises(ValueError, match="other"):
+        relabelled(whole, "other")
 
 
 @pytest.mark.parametrize("kl", [0.02, 0.5])
@@ -227,6 +208,22 @@ def test_a_plan_chooses_distinct_pairs_of_training_prompts(plan):
     prompts = one.task.prompt[rows]
     assert np.array_equal(prompts[:, 0], prompts[:, 1])
     assert not np.isin(prompts, one.test).any()
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "first_two", "trace", "trace_vertex"])
+def test_where_responses_are_chosen_each_of_the_first_prompts_has_one_pair(strategy):
+    one = Split.of(task(), 1)
+    plan = Plan(strategy, within="responses", max_per_prompt=1)
+    prompts = one.task.prompt[one.rows[plans.choose(one, plan, 20, 0).pairs[:, 0]]]
+    assert sorted(prompts) == sorted(set(one.task.prompt[one.rows]))[:20]
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "trace", "trace_vertex"])
+def test_where_prompts_are_chosen_their_first_two_completions_are_compared(strategy):
+    one = Split.of(task(), 1)
+    pairs = plans.choose(one, Plan(strategy, within="prompts"), 20, 0).pairs
+    assert np.array_equal(pairs % SIZE, np.tile([0, 1], (20, 1)))
+    assert len(set(pairs[:, 0])) == 20
 
 
 def test_later_rounds_know_the_labels_of_earlier_ones():
@@ -394,72 +391,3 @@ def test_an_interval_over_prompts_and_seeds_covers_both_kinds_of_luck():
     found = statistics.estimate(statistics.Curve(np.array([5]), right, judged).accuracies()[0])
     expected = 2 * 1.96 * easy.std() / np.sqrt(30)
     assert found.high - found.low == pytest.approx(expected, rel=0.15)
-
-
-# --- pages ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def setting(monkeypatch):
-    """One whose pool is imported and read already."""
-    pytest.importorskip("matplotlib")
-    x, source = source_of(prompts=24)
-    rows = np.arange(len(x))
-    raw = RawPool(x, -1.0 - rows, np.full(len(x), 3), rows // SIZE, rows % SIZE, "model")
-    monkeypatch.setattr(Workshop, "import_pool", lambda self: self.folder.mkdir(exist_ok=True))
-    monkeypatch.setattr(Workshop, "extract", lambda self, kinds, model: None)
-    monkeypatch.setattr(Workshop, "read", lambda self, kind, model: raw)
-    return command.Setting("preferences", "T", lambda *_: source, lambda s: "Facts.", "fig")
-
-
-def test_pages_are_written_the_same_twice_and_nothing_is_measured_again(tmp_path, setting):
-    texts = []
-    for name in ("one", "two"):
-        output = tmp_path / name
-        command.run(
-            setting,
-            [
-                "file",
-                f"--folder={tmp_path / 'cache'}",
-                f"--output={output}",
-                "--seeds=2",
-                "--features",
-                "length",
-            ],
-        )
-        texts.append({path.name: path.read_bytes() for path in output.iterdir()})
-    pages = {
-        f"preferences{name}.md"
-        for name in ("", "-features", "-kinds", "-policy", "-gap", "-prior", "-settings")
-    }
-    assert set(texts[0]) == pages | {"preferences.svg", "preferences-policy.svg"}
-    assert texts[0] == texts[1]
-    main = texts[0]["preferences.md"].decode()
-    assert "--seeds 2" in main
-    assert main.count("| trace_gap, rounded |") == 2
-
-
-def test_a_fine_tuned_reward_has_a_page_where_it_is_asked_for(tmp_path, setting, monkeypatch):
-    """The longer text is better, it says, whatever it has learnt."""
-    monkeypatch.setattr(command, "setup", lambda folder: None)
-    where = "pairselect.pools.engine.embedded.embedded_folder"
-    monkeypatch.setattr(where, lambda folder: folder / "model")
-    told = []
-
-    def learnt(self, preferences, texts, *, seed):
-        told.append(len(preferences))
-        return np.array([float(len(text)) for text in texts])
-
-    monkeypatch.setattr(LoraLearner, "_learnt", learnt)
-    monkeypatch.setattr(
-        command, "LORA_PLANS", {k: replace(v, budgets=(20, 60)) for k, v in LORA_PLANS.items()}
-    )
-    folders = [f"--folder={tmp_path / 'cache'}", f"--output={tmp_path}"]
-    command.run(setting, ["file", *folders, "--seeds=2", "--only=lora"])
-    assert len(told) == 2 * 2 * 2
-    assert 0 < max(told) <= 60
-    page = (tmp_path / "preferences-lora.md").read_text()
-    assert "RewardTrainer" in page
-    assert page.count("+.000 [+.000, +.000]") == 2
-    command.run(setting, ["file", *folders, "--seeds=2", "--only=lora"])
-    assert len(told) == 8

@@ -19,11 +19,13 @@ from benchmarks.proof.experiments import (
     KIND_PLANS,
     KINDS,
     LORA_PLANS,
+    NOISE_PLANS,
     POLICY_PLANS,
     Named,
     gap_plans,
     main_plans,
     noisy,
+    paper_plans,
     prior_plans,
     settings_plans,
 )
@@ -34,6 +36,7 @@ from benchmarks.proof.measuring import Bench
 from benchmarks.proof.pools import EMBEDDED, Workshop, setup
 from benchmarks.proof.records import Results
 from benchmarks.proof.sources import Source
+from benchmarks.proof.task import relabelled
 
 SEEDS = 20
 DEFAULT_FEATURES = "mean_middle"
@@ -62,6 +65,7 @@ class Setting:
     introduction: Callable[[Source], str]
     figure: str
     questions: int = 0  # of the file, the first ones; 0 for all
+    labels: tuple[str, ...] = ("25% flipped",)  # of other quality, of `relabelled`
 
 
 def options(setting: Setting) -> argparse.ArgumentParser:
@@ -104,7 +108,8 @@ def run(setting: Setting, arguments: list[str] | None = None) -> None:
     results = Results(o.folder / "results.jsonl")
     mark = hashlib.sha256(orjson.dumps(source.preferred.tolist())).hexdigest()[:12]
 
-    make = Maker(shelf, results, f"{workshop.name}:{mark}", o.seeds, Learner(ties=o.ties))
+    data = f"{workshop.name}:{mark}"
+    make = Maker(shelf, results, data, o.seeds, Learner(ties=o.ties), setting.labels)
     o.output.mkdir(parents=True, exist_ok=True)
     for name in o.only or USUAL:
         title, experiment = EXPERIMENTS[name]
@@ -148,10 +153,15 @@ class Maker:
     data: str
     seeds: int
     learner: Learner
+    labels: tuple[str, ...]
 
-    def __call__(self, features: str, learner: RewardLearner | None = None) -> Bench:
-        task = self.shelf.task(features)
-        return Bench(task, self.data, features, self.results, self.seeds, learner or self.learner)
+    def __call__(
+        self, features: str, learner: RewardLearner | None = None, labels: str = ""
+    ) -> Bench:
+        task, data = self.shelf.task(features), self.data
+        if labels:
+            task, data = relabelled(task, labels), f"{data}:{labels}"
+        return Bench(task, data, features, self.results, self.seeds, learner or self.learner)
 
 
 def measured(bench: Bench, plans: Mapping[str, Named]) -> None:
@@ -208,6 +218,41 @@ def policy_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
         f"![Gain in the true score by KL]({figure.name})\n\n"
         + report.policy_section(bench, POLICY_PLANS, figure)
     )
+
+
+def noise_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    parts = []
+    for labels in make.labels:
+        bench = make(o.main_features, labels=labels)
+        measured(bench, NOISE_PLANS)
+        parts.append(f"## {labels}\n\n{report.gains_section(bench, NOISE_PLANS)}")
+    return (
+        "What a policy gains, as on the page about that, from labels of another quality than the "
+        "data's own: `noise-free` ones prefer the higher true score, of `25% flipped` ones a "
+        "quarter is turned round. Whatever the labels, the gain is in the true score.\n\n"
+        + "\n".join(parts)
+    )
+
+
+def paper_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
+    bench = make(o.main_features)
+    parts = []
+    for within, said in PAPER.items():
+        plans = paper_plans(within)
+        measured(bench, plans)
+        parts.append(f"{said}\n\n{report.paper_section(bench, plans)}")
+    return (
+        "The two settings of the paper, in each of which labels may be spent in one way alone, and "
+        "in the last row of each table what the default does with as many labels where any pair of "
+        "any prompt may be chosen. Designs take the spread of all completions for their target.\n\n"
+        + "\n".join(parts)
+    )
+
+
+PAPER = {
+    "prompts": "## Which prompts\n\nThe first two completions of each prompt may be compared.",
+    "responses": "## Which responses\n\nOne pair of each of the first n prompts, for n labels.",
+}
 
 
 def lora_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
@@ -268,6 +313,8 @@ EXPERIMENTS: dict[str, tuple[str, Experiment]] = {
     "features": (": what features carry", features_experiment),
     "kinds": (": the default on other features", kinds_experiment),
     "policy": (": what a policy gains", policy_experiment),
+    "noise": (": labels of other quality", noise_experiment),
+    "paper": (": the paper's settings", paper_experiment),
     "lora": (": a fine-tuned reward model", lora_experiment),
     "gap": (": score gap and design", gap_experiment),
     "prior": (": a prior in the design", prior_experiment),

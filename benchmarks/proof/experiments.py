@@ -161,6 +161,30 @@ POLICY_PLANS = {
     "weighted": Named("trace_weighted, noisy truth", weighted(NOISY), SCORE_BUDGETS),
 }
 
+# The same with labels of another quality than the data's own.
+NOISE_PLANS = {
+    name: POLICY_PLANS[name] for name in ("uniform", "vertex", "trace", "k_center", "weighted")
+}
+
+
+def paper_plans(within: str) -> dict[str, Named]:
+    """One of the paper's two settings, and the default beside it, which may take any pair."""
+    settings = {"within": within, "max_per_prompt": 1 if within == "responses" else None}
+    vertex = Plan("trace_vertex", draws=2, **settings)
+    found = {
+        "uniform": Named("uniform", replace(UNIFORM, **settings)),
+        "first_two": Named("first two", Plan("first_two", **settings)),
+        "vertex": Named("trace, vertex (the paper's)", vertex),
+        "trace": Named("trace, exact (the default)", designed(**settings)),
+        "anywhere": Named("the default, pairs anywhere", DEFAULT),
+    }
+    if within == "prompts":  # there are no others
+        del found["first_two"]
+    return {name: replace(one, budgets=PAPER_BUDGETS) for name, one in found.items()}
+
+
+PAPER_BUDGETS = (50, 100, 175)
+
 # The default with other features, beside its own; with every pair, what they can tell at all. Then
 # those that the design alone sees: whoever trains by DPO does not choose what the policy reads.
 KINDS = (

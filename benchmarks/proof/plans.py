@@ -38,6 +38,10 @@ class Plan:
         Of the design's features; 0 for the product's own choice.
     draws : int
         Independent choices, averaged.
+    within : str
+        The paper's settings, which narrow what is chosen from: ``prompts``, the first two
+        completions of each prompt, so that prompts are chosen; ``responses``, all pairs of as many
+        prompts as there are labels, the first ones, which goes with one pair a prompt.
     """
 
     strategy: str = "trace"
@@ -55,6 +59,7 @@ class Plan:
     agreement: float = AGREEMENT
     dimension: int = 0
     draws: int = 1
+    within: str = ""
 
     def facts(self) -> dict[str, Any]:
         """What differs from the defaults, for the records."""
@@ -79,6 +84,11 @@ def choose(split: Split, plan: Plan, budget: int, draw: int, *, receipt: bool = 
     if plan.rounds > 1:
         return Chosen(in_rounds(split, plan, budget, rng))
     pool = split.design_pool(plan.dimension or dimension_for(budget))
+    if plan.within == "prompts":
+        pool = pool.first_two()
+    elif plan.within == "responses":
+        ids = pool.candidate_ids()
+        pool = pool.restricted_to(ids[pool.pair_prompts(ids) < budget])
     if plan.scores:
         pool = scored(pool, split.scores(plan.scores))
     settings = settings_of(plan, rng)

@@ -57,15 +57,13 @@ def against_uniform(
 ) -> tuple[str, str]:
     """Tables of differences to uniform and of label ratios, at the budgets of ``trace``."""
     uniform, budgets = curves["uniform"], [int(n) for n in curves["trace"].budgets]
-    rows = [[f"uniform: {what}", *(plain(accuracy_of(uniform, n)) for n in budgets)]]
-    ratios = []
-    for name, curve in curves.items():
-        if name != "uniform":
-            label = plans[name].label
-            rows.append([label, *(difference_cell(curve, uniform, n) for n in budgets)])
-            ratios.append([label, *(ratio_cell(curve, n, uniform) for n in budgets)])
+    ratios = [
+        [plans[name].label, *(ratio_cell(curve, n, uniform) for n in budgets)]
+        for name, curve in curves.items()
+        if name != "uniform"
+    ]
     head = ["", *(f"{n:,}" for n in budgets)]
-    return table(head, rows), table(head, ratios)
+    return differences(curves, plans, budgets, what), table(head, ratios)
 
 
 def draw(curves: Mapping[str, Curve], plans: Mapping[str, Named], path: Path) -> None:
@@ -179,6 +177,11 @@ FRONTIER_STYLE = {
 def policy_section(bench: Bench, plans: Mapping[str, Named], figure: Path) -> str:
     """Gains at one KL against the number of labels, and frontiers with a few numbers of them."""
     draw_frontier(bench, plans, figure)
+    return gains_section(bench, plans)
+
+
+def gains_section(bench: Bench, plans: Mapping[str, Named]) -> str:
+    """Gains at one KL against the number of labels."""
     gains = {
         name: bench.gains(one.plan, used(bench, one), POLICY_KL) for name, one in plans.items()
     }
@@ -231,15 +234,39 @@ def _with_all(bench: Bench, uniform: Named) -> FloatArray:
     return curve_of(bench, uniform).accuracies()[-1]
 
 
+def paper_section(bench: Bench, plans: Mapping[str, Named]) -> str:
+    """Accuracies, and gains at one KL, with the budget as the paper has it."""
+    budgets = used(bench, plans["uniform"])
+    parts = []
+    for what in ("accuracy", f"gain at {POLICY_KL:g} nats"):
+        curves = {
+            name: bench.curve(one.plan, budgets)
+            if what == "accuracy"
+            else bench.gains(one.plan, budgets, POLICY_KL)
+            for name, one in plans.items()
+        }
+        parts.append(differences(curves, plans, budgets, what))
+    return "\n".join(parts)
+
+
+def differences(
+    curves: Mapping[str, Curve], plans: Mapping[str, Named], budgets: Sequence[int], what: str
+) -> str:
+    """Uniform's own in the first row, below it each other plan's difference to it."""
+    uniform = curves["uniform"]
+    rows = [[f"uniform: {what}", *(plain(accuracy_of(uniform, n)) for n in budgets)]]
+    for name, curve in curves.items():
+        if name != "uniform":
+            cells = (difference_cell(curve, uniform, n) for n in budgets)
+            rows.append([plans[name].label, *cells])
+    return table(["", *(f"{n:,}" for n in budgets)], rows)
+
+
 def lora_section(bench: Bench, plans: Mapping[str, Named]) -> str:
     """Accuracy with uniform pairs, and what each other plan adds."""
     budgets = bench.below(plans["uniform"].budgets)
     curves = {name: bench.curve(one.plan, budgets) for name, one in plans.items()}
-    uniform = curves.pop("uniform")
-    rows = [["uniform: accuracy", *(plain(accuracy_of(uniform, n)) for n in budgets)]]
-    for name, curve in curves.items():
-        rows.append([plans[name].label, *(difference_cell(curve, uniform, n) for n in budgets)])
-    return table(["", *(f"{n:,}" for n in budgets)], rows)
+    return differences(curves, plans, budgets, "accuracy")
 
 
 def difference_cell(curve: Curve, other: Curve, budget: int) -> str:
@@ -249,11 +276,12 @@ def difference_cell(curve: Curve, other: Curve, budget: int) -> str:
 
 
 def used(bench: Bench, one: Named) -> list[int]:
-    """The budgets that this plan is measured at; of uniform's curve all pairs too."""
+    """The budgets that this plan is measured at; of uniform's curve over all pairs, these too."""
     found = bench.budgets(one.budgets)
-    if one.plan.max_per_prompt:
-        found = [n for n in found if n <= one.plan.max_per_prompt * bench.split(0).n_prompts]
-    return found if one.plan.strategy == "uniform" else [n for n in found if n in one.budgets]
+    if most := one.plan.max_per_prompt or one.plan.within == "prompts":
+        found = [n for n in found if n <= most * bench.split(0).n_prompts]
+    whole = one.plan.strategy == "uniform" and not one.plan.within
+    return found if whole else [n for n in found if n in one.budgets]
 
 
 def curve_of(bench: Bench, one: Named) -> Curve:

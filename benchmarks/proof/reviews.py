@@ -24,7 +24,12 @@ def introduction(source: Source) -> str:
 
 
 SETTING = Setting(
-    "reviews", "Film reviews: the fitted reward", rewarded, introduction, "Accuracy by labels"
+    "reviews",
+    "Film reviews: the fitted reward",
+    rewarded,
+    introduction,
+    "Accuracy by labels",
+    labels=("noise-free", "25% flipped"),
 )
 
 if __name__ == "__main__":

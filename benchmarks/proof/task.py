@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.special import rel_entr, softmax
 
+from benchmarks.proof.sentiment.labels import FLIPPED
 from benchmarks.proof.sources import Source
 from pairselect.core import CandidatePool, near_duplicates
 from pairselect.core.arrays import BoolArray, FloatArray, IntArray
@@ -119,6 +120,23 @@ def tempered(reward: FloatArray, kl: float) -> FloatArray:
         found = np.mean(np.sum(rel_entr(weights, 1 / reward.shape[1]), axis=1))
         low, high = (t, high) if found < kl else (low, t)
     return np.asarray(softmax(high * reward, axis=1))
+
+
+def relabelled(task: Task, kind: str) -> Task:
+    """The same with other labels on all pairs, drawn once.
+
+    ``noise-free``: the higher score, its own where both are equal. ``25% flipped``: its own, a
+    quarter of those that are no tie turned round.
+    """
+    if kind == "noise-free":
+        gap = task.score[task.pairs[:, 0]] - task.score[task.pairs[:, 1]]
+        labels = np.where(gap == 0, task.preferred, (1 + np.sign(gap)) / 2)
+    elif kind == "25% flipped":
+        turned = np.random.default_rng([7, len(task.pairs)]).random(len(task.pairs)) < FLIPPED
+        labels = np.where(turned, 1 - task.preferred, task.preferred)
+    else:
+        raise ValueError(f"There are no labels {kind!r}.")
+    return replace(task, preferred=labels)
 
 
 def task_of(source: Source, raw_features: FloatArray, **columns: IntArray | FloatArray) -> Task:
