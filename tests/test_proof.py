@@ -211,19 +211,26 @@ def test_a_plan_chooses_distinct_pairs_of_training_prompts(plan):
 
 
 @pytest.mark.parametrize("strategy", ["uniform", "first_two", "trace", "trace_vertex"])
-def test_where_responses_are_chosen_each_of_the_first_prompts_has_one_pair(strategy):
+def test_where_responses_are_chosen_each_of_so_many_prompts_has_one_pair(strategy):
     one = Split.of(task(), 1)
     plan = Plan(strategy, within="responses", max_per_prompt=1)
-    prompts = one.task.prompt[one.rows[plans.choose(one, plan, 20, 0).pairs[:, 0]]]
-    assert sorted(prompts) == sorted(set(one.task.prompt[one.rows]))[:20]
+    chosen, others = (
+        set(one.task.prompt[one.rows[plans.choose(one, plan, n, 0).pairs[:, 0]]]) for n in (20, 15)
+    )
+    assert len(chosen) == 20
+    assert others < chosen
+    assert chosen != set(sorted(set(one.task.prompt[one.rows]))[:20])
 
 
 @pytest.mark.parametrize("strategy", ["uniform", "trace", "trace_vertex"])
-def test_where_prompts_are_chosen_their_first_two_completions_are_compared(strategy):
+def test_where_prompts_are_chosen_two_completions_of_each_may_be_compared(strategy):
     one = Split.of(task(), 1)
-    pairs = plans.choose(one, Plan(strategy, within="prompts"), 20, 0).pairs
-    assert np.array_equal(pairs % SIZE, np.tile([0, 1], (20, 1)))
-    assert len(set(pairs[:, 0])) == 20
+    plan = Plan(strategy, within="prompts")
+    every = plans.choose(one, plan, 30, 0).pairs
+    assert len(set(one.task.prompt[one.rows[every[:, 0]]])) == 30
+    assert len({(a % SIZE, b % SIZE) for a, b in every}) > 1
+    chosen = plans.choose(one, plan, 20, 0).pairs
+    assert set(map(tuple, chosen)) < set(map(tuple, every))
 
 
 def test_later_rounds_know_the_labels_of_earlier_ones():

@@ -244,14 +244,14 @@ def paper_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
     return (
         "The two settings of the paper, in each of which labels may be spent in one way alone, and "
         "in the last row of each table what the default does with as many labels where any pair of "
-        "any prompt may be chosen. Designs take the spread of all completions for their target.\n\n"
-        + "\n".join(parts)
+        "any prompt may be chosen. Which two completions and which n prompts is drawn by the seed; "
+        "designs take the spread of all completions for their target.\n\n" + "\n".join(parts)
     )
 
 
 PAPER = {
-    "prompts": "## Which prompts\n\nThe first two completions of each prompt may be compared.",
-    "responses": "## Which responses\n\nOne pair of each of the first n prompts, for n labels.",
+    "prompts": "## Which prompts\n\nTwo completions of each prompt may be compared.",
+    "responses": "## Which responses\n\nFor n labels one pair of each of n prompts is compared.",
 }
 
 

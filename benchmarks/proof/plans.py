@@ -39,9 +39,9 @@ class Plan:
     draws : int
         Independent choices, averaged.
     within : str
-        The paper's settings, which narrow what is chosen from: ``prompts``, the first two
-        completions of each prompt, so that prompts are chosen; ``responses``, all pairs of as many
-        prompts as there are labels, the first ones, which goes with one pair a prompt.
+        The paper's settings, which narrow what is chosen from: ``prompts``, two completions of
+        each prompt, so that prompts are chosen; ``responses``, all pairs of as many prompts as
+        there are labels, which goes with one pair a prompt. Which ones is the seed's.
     """
 
     strategy: str = "trace"
@@ -84,11 +84,8 @@ def choose(split: Split, plan: Plan, budget: int, draw: int, *, receipt: bool = 
     if plan.rounds > 1:
         return Chosen(in_rounds(split, plan, budget, rng))
     pool = split.design_pool(plan.dimension or dimension_for(budget))
-    if plan.within == "prompts":
-        pool = pool.first_two()
-    elif plan.within == "responses":
-        ids = pool.candidate_ids()
-        pool = pool.restricted_to(ids[pool.pair_prompts(ids) < budget])
+    if plan.within:
+        pool = pool.restricted_to(allowed(pool, plan.within, budget, split.seed))
     if plan.scores:
         pool = scored(pool, split.scores(plan.scores))
     settings = settings_of(plan, rng)
@@ -96,6 +93,18 @@ def choose(split: Split, plan: Plan, budget: int, draw: int, *, receipt: bool = 
     if not receipt:
         return Chosen(selection.pairs)
     return Chosen(selection.pairs, worth(selection, rng), selection.gap)
+
+
+def allowed(pool: CandidatePool, within: str, budget: int, seed: int) -> IntArray:
+    """Ids of the pairs that may be chosen in one of the paper's settings, see `Plan`."""
+    rng = np.random.default_rng([8, seed])
+    ids = pool.candidate_ids()
+    if within == "responses":
+        prompts = rng.permutation(pool.n_prompts)[:budget]
+        return ids[np.isin(pool.pair_prompts(ids), prompts)]
+    ids = rng.permutation(ids)
+    found: IntArray = ids[np.unique(pool.pair_prompts(ids), return_index=True)[1]]
+    return found
 
 
 def in_rounds(split: Split, plan: Plan, budget: int, rng: np.random.Generator) -> IntArray:
