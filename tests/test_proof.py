@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 import pytest
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from benchmarks.proof import plans, sources, statistics, theory
 from benchmarks.proof.learner import Learner
@@ -102,16 +103,36 @@ def test_the_truth_is_right_about_every_decided_pair_and_its_reverse_about_none(
     assert np.array_equal(whole.right(np.zeros_like(truth), prompts), whole.judged / 2)
 
 
-def test_labels_without_noise_follow_the_truth_and_flipped_ones_lose_a_quarter():
+def test_labels_of_other_quality_follow_the_truth_as_they_say():
     whole, every = task(prompts=400), np.arange(400)
-    exact, flipped = (relabelled(whole, kind) for kind in ("noise-free", "25% flipped"))
+    exact, flipped = (relabelled(whole, kind, 0) for kind in ("noise-free", "25% flipped"))
     assert not np.any(exact.preferred == 0.5)
     assert np.array_equal(exact.right(whole.score, every), exact.judged)
     assert np.array_equal(flipped.decided, whole.decided)
-    share = flipped.right(whole.score, every).sum() / whole.judged.sum()
-    assert share == pytest.approx(0.75, abs=0.03)
+    assert flipped.right(whole.score, every).sum() == pytest.approx(
+        0.75 * whole.judged.sum(), rel=0.03
+    )
+    gap = whole.score[whole.pairs[:, 0]] - whole.score[whole.pairs[:, 1]]
+    drawn, turned = (
+        relabelled(whole, kind, 0).right(whole.score, every).sum() / len(gap)
+        for kind in ("bradley-terry", "bradley-terry, 25% flipped")
+    )
+    assert drawn == pytest.approx(expit(np.abs(gap)).mean(), abs=0.01)
+    assert turned == pytest.approx(0.25 + 0.5 * drawn, abs=0.02)
     with pytest.raises(ValueError, match="other"):
-        relabelled(whole, "other")
+        relabelled(whole, "other", 0)
+
+
+def test_labels_that_chance_decides_are_the_seeds(tmp_path):
+    whole = task()
+    bench = Bench(whole, "data", "f", Results(tmp_path / "r"), 2, labels="25% flipped")
+    one, other = (bench.split(seed).task.preferred for seed in range(2))
+    assert not np.array_equal(one, other)
+    again = Bench(whole, "data", "f", Results(tmp_path / "r"), 2, labels="25% flipped")
+    assert np.array_equal(again.split(1).task.preferred, other)
+    plain = Bench(whole, "data", "f", Results(tmp_path / "r"), 2)
+    assert plain.split(1).task is whole
+    assert plain.cell(Plan(), 5, 0).key != again.cell(Plan(), 5, 0).key
 
 
 @pytest.mark.parametrize("kl", [0.02, 0.5])

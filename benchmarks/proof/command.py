@@ -36,7 +36,6 @@ from benchmarks.proof.measuring import Bench
 from benchmarks.proof.pools import EMBEDDED, Workshop, setup
 from benchmarks.proof.records import Results
 from benchmarks.proof.sources import Source
-from benchmarks.proof.task import relabelled
 
 SEEDS = 20
 DEFAULT_FEATURES = "mean_middle"
@@ -158,10 +157,8 @@ class Maker:
     def __call__(
         self, features: str, learner: RewardLearner | None = None, labels: str = ""
     ) -> Bench:
-        task, data = self.shelf.task(features), self.data
-        if labels:
-            task, data = relabelled(task, labels), f"{data}:{labels}"
-        return Bench(task, data, features, self.results, self.seeds, learner or self.learner)
+        task, learner = self.shelf.task(features), learner or self.learner
+        return Bench(task, self.data, features, self.results, self.seeds, learner, labels)
 
 
 def measured(bench: Bench, plans: Mapping[str, Named]) -> None:
@@ -228,8 +225,9 @@ def noise_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
         parts.append(f"## {labels}\n\n{report.gains_section(bench, NOISE_PLANS)}")
     return (
         "What a policy gains, as on the page about that, from labels of another quality than the "
-        "data's own: `noise-free` ones prefer the higher true score, of `25% flipped` ones a "
-        "quarter is turned round. Whatever the labels, the gain is in the true score.\n\n"
+        "data's own: `noise-free` ones prefer the higher true score, `bradley-terry` ones follow "
+        "it with its probability, and of `25% flipped` ones a quarter is turned round. Whatever "
+        "chance decides of them is drawn anew for each seed. The gain is in the true score.\n\n"
         + "\n".join(parts)
     )
 

@@ -16,7 +16,7 @@ from benchmarks.proof.learner import Learner, RewardLearner
 from benchmarks.proof.plans import DEFAULT, Plan, choose
 from benchmarks.proof.records import GAINS, Cell, Results
 from benchmarks.proof.statistics import Curve
-from benchmarks.proof.task import Split, Task, gained
+from benchmarks.proof.task import Split, Task, gained, relabelled
 from pairselect.core.arrays import FloatArray
 
 # The receipt's prediction is the same for every draw and nearly so for every seed.
@@ -29,7 +29,11 @@ SECONDS_BETWEEN = 30  # of what is said about the progress
 
 @dataclass
 class Bench:
-    """One task with one kind of features and one learner."""
+    """One task with one kind of features and one learner.
+
+    With ``labels``, of `relabelled`, what is learnt from is those, and what it is judged by the
+    data's own.
+    """
 
     task: Task
     data: str
@@ -37,11 +41,13 @@ class Bench:
     results: Results
     seeds: int
     learner: RewardLearner = field(default_factory=Learner)
+    labels: str = ""
     _splits: dict[int, Split] = field(default_factory=dict)
 
     def split(self, seed: int) -> Split:
         if seed not in self._splits:
-            self._splits[seed] = Split.of(self.task, seed)
+            task = relabelled(self.task, self.labels, seed) if self.labels else self.task
+            self._splits[seed] = Split.of(task, seed)
         return self._splits[seed]
 
     def budgets(self, wanted: Iterable[int]) -> list[int]:
@@ -59,7 +65,8 @@ class Bench:
 
     def cell(self, plan: Plan, budget: int, seed: int) -> Cell:
         facts = orjson.dumps(plan.facts(), option=orjson.OPT_SORT_KEYS).decode()
-        return Cell(self.data, self.features, facts, budget, seed, self.learner.name)
+        data = f"{self.data}:{self.labels}" if self.labels else self.data
+        return Cell(data, self.features, facts, budget, seed, self.learner.name)
 
     def measure(self, plans: Mapping[str, Plan], budgets: Mapping[str, Sequence[int]]) -> None:
         """What is missing, seed by seed, so that a run cut short has some of everything."""

@@ -29,7 +29,7 @@ SETTING = Setting(
     rewarded,
     introduction,
     "Accuracy by labels",
-    labels=("noise-free", "25% flipped"),
+    labels=("noise-free", "bradley-terry", "bradley-terry, 25% flipped"),
 )
 
 if __name__ == "__main__":

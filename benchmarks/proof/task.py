@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import rel_entr, softmax
+from scipy.special import expit, rel_entr, softmax
 
 from benchmarks.proof.sentiment.labels import FLIPPED
 from benchmarks.proof.sources import Source
@@ -122,20 +122,27 @@ def tempered(reward: FloatArray, kl: float) -> FloatArray:
     return np.asarray(softmax(high * reward, axis=1))
 
 
-def relabelled(task: Task, kind: str) -> Task:
-    """The same with other labels on all pairs, drawn once.
+def relabelled(task: Task, kind: str, seed: int) -> Task:
+    """The same with other labels on all pairs.
 
-    ``noise-free``: the higher score, its own where both are equal. ``25% flipped``: its own, a
-    quarter of those that are no tie turned round.
+    ``noise-free``: the higher score, a tie where both are equal. ``bradley-terry``: the first with
+    probability σ(difference of the scores), drawn by the seed. ``25% flipped``: its own, a quarter
+    of those that are no tie turned round, drawn by the seed; after a comma behind another kind,
+    that kind's.
     """
-    if kind == "noise-free":
-        gap = task.score[task.pairs[:, 0]] - task.score[task.pairs[:, 1]]
-        labels = np.where(gap == 0, task.preferred, (1 + np.sign(gap)) / 2)
-    elif kind == "25% flipped":
-        turned = np.random.default_rng([7, len(task.pairs)]).random(len(task.pairs)) < FLIPPED
-        labels = np.where(turned, 1 - task.preferred, task.preferred)
-    else:
-        raise ValueError(f"There are no labels {kind!r}.")
+    rng = np.random.default_rng([7, seed, len(task.pairs)])
+    gap = task.score[task.pairs[:, 0]] - task.score[task.pairs[:, 1]]
+    labels = task.preferred
+    for one in kind.split(", "):
+        draws = rng.random(len(gap))
+        if one == "noise-free":
+            labels = (1 + np.sign(gap)) / 2
+        elif one == "bradley-terry":
+            labels = (draws < expit(gap)).astype(np.float64)
+        elif one == "25% flipped":
+            labels = np.where(draws < FLIPPED, 1 - labels, labels)
+        else:
+            raise ValueError(f"There are no labels {one!r}.")
     return replace(task, preferred=labels)
 
 
