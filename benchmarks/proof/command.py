@@ -233,7 +233,8 @@ def noise_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
 
 
 def paper_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
-    bench = make(o.main_features)
+    drawn = "bradley-terry" if "bradley-terry" in make.labels else ""
+    bench = make(o.main_features, labels=drawn)
     parts = []
     for within, said in PAPER.items():
         plans = paper_plans(within)
@@ -241,9 +242,11 @@ def paper_experiment(make: Maker, o: argparse.Namespace, figure: Path) -> str:
         parts.append(f"{said}\n\n{report.paper_section(bench, plans)}")
     return (
         "The two settings of the paper, in each of which labels may be spent in one way alone, and "
-        "in the last row of each table what the default does with as many labels where any pair of "
-        "any prompt may be chosen. Which two completions and which n prompts is drawn by the seed; "
-        "designs take the spread of all completions for their target.\n\n" + "\n".join(parts)
+        "in the last rows of each table what as many labels do where any pair of any prompt may be "
+        "chosen. Which two completions and which n prompts is drawn by the seed"
+        + (", Bradley–Terry labels too" if drawn else "")
+        + "; designs take the spread of all completions for their target.\n\n"
+        + "\n".join(parts)
     )
 
 

@@ -168,7 +168,7 @@ NOISE_PLANS = {
 
 
 def paper_plans(within: str) -> dict[str, Named]:
-    """One of the paper's two settings, and the default beside it, which may take any pair."""
+    """One of the paper's two settings, and beside it as many labels on any pairs."""
     settings = {"within": within, "max_per_prompt": 1 if within == "responses" else None}
     vertex = Plan("trace_vertex", draws=2, **settings)
     found = {
@@ -176,6 +176,7 @@ def paper_plans(within: str) -> dict[str, Named]:
         "first_two": Named("first two", Plan("first_two", **settings)),
         "vertex": Named("trace, vertex (the paper's)", vertex),
         "trace": Named("trace, exact (the default)", designed(**settings)),
+        "uniform_anywhere": Named("uniform, pairs anywhere", UNIFORM),
         "anywhere": Named("the default, pairs anywhere", DEFAULT),
     }
     if within == "prompts":  # there are no others
