@@ -34,8 +34,8 @@ from pairselect.core.vertex import solve_vertex_design
 # Share of the pairs, those with the largest score gap, that trace_gap chooses among. Other shares
 # do as well (docs/proof), and trace_weighted, which cuts nothing off, better.
 KEEP = 0.3
-# Share of the labels that follow the scores, as trace_weighted takes it. In docs/proof 0.6 has what
-# good scores bring and does no harm with poor ones; 0.75 believed those too.
+# Share of the labels that follow the scores, as trace_weighted takes it. In docs/proof 0.6 has most
+# of what good scores bring and loses little with most poor ones; 0.75 believed those too.
 AGREEMENT = 0.6
 
 
