@@ -166,6 +166,8 @@ NOISE_PLANS = {
     name: POLICY_PLANS[name] for name in ("uniform", "vertex", "trace", "k_center", "weighted")
 }
 
+PAPER_BUDGETS = (50, 100, 175)
+
 
 def paper_plans(within: str) -> dict[str, Named]:
     """One of the paper's two settings, and beside it as many labels on any pairs."""
@@ -183,8 +185,6 @@ def paper_plans(within: str) -> dict[str, Named]:
         del found["first_two"]
     return {name: replace(one, budgets=PAPER_BUDGETS) for name, one in found.items()}
 
-
-PAPER_BUDGETS = (50, 100, 175)
 
 # The default with other features, beside its own; with every pair, what they can tell at all. Then
 # those that the design alone sees: whoever trains by DPO does not choose what the policy reads.

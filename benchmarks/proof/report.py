@@ -278,7 +278,7 @@ def difference_cell(curve: Curve, other: Curve, budget: int) -> str:
 def used(bench: Bench, one: Named) -> list[int]:
     """The budgets that this plan is measured at; of uniform's curve over all pairs, these too."""
     found = bench.budgets(one.budgets)
-    if most := one.plan.max_per_prompt or one.plan.within == "prompts":
+    if most := one.plan.max_per_prompt or (1 if one.plan.within == "prompts" else None):
         found = [n for n in found if n <= most * bench.split(0).n_prompts]
     whole = one.plan.strategy == "uniform" and not one.plan.within
     return found if whole else [n for n in found if n in one.budgets]
